@@ -1,2 +1,4 @@
 #![allow(missing_docs)]
-fn main() { std::process::exit(0) }
+fn main() {
+    std::process::exit(0)
+}

@@ -104,7 +104,11 @@ impl SimSpan {
 impl Add<SimSpan> for SimTime {
     type Output = SimTime;
     fn add(self, span: SimSpan) -> SimTime {
-        SimTime(self.0.checked_add(span.0).expect("the run stays inside 584 years"))
+        SimTime(
+            self.0
+                .checked_add(span.0)
+                .expect("the run stays inside 584 years"),
+        )
     }
 }
 
@@ -125,7 +129,11 @@ impl Sub for SimTime {
 impl Add for SimSpan {
     type Output = SimSpan;
     fn add(self, other: SimSpan) -> SimSpan {
-        SimSpan(self.0.checked_add(other.0).expect("a span stays inside 584 years"))
+        SimSpan(
+            self.0
+                .checked_add(other.0)
+                .expect("a span stays inside 584 years"),
+        )
     }
 }
 
@@ -138,7 +146,11 @@ impl AddAssign for SimSpan {
 impl Sub for SimSpan {
     type Output = SimSpan;
     fn sub(self, other: SimSpan) -> SimSpan {
-        SimSpan(self.0.checked_sub(other.0).expect("a span is never negative"))
+        SimSpan(
+            self.0
+                .checked_sub(other.0)
+                .expect("a span is never negative"),
+        )
     }
 }
 
@@ -151,7 +163,11 @@ impl SubAssign for SimSpan {
 impl Mul<u64> for SimSpan {
     type Output = SimSpan;
     fn mul(self, n: u64) -> SimSpan {
-        SimSpan(self.0.checked_mul(n).expect("a span stays inside 584 years"))
+        SimSpan(
+            self.0
+                .checked_mul(n)
+                .expect("a span stays inside 584 years"),
+        )
     }
 }
 
