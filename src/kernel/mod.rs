@@ -2,5 +2,10 @@
 //!
 //! It knows no message, no network and no screen.
 
+pub mod digest;
+pub mod random;
 pub mod time;
+
+pub use digest::Digest;
+pub use random::{Law, Stream, Streams};
 pub use time::{SimSpan, SimTime};
