@@ -104,11 +104,7 @@ impl SimSpan {
 impl Add<SimSpan> for SimTime {
     type Output = SimTime;
     fn add(self, span: SimSpan) -> SimTime {
-        SimTime(
-            self.0
-                .checked_add(span.0)
-                .expect("the run stays inside 584 years"),
-        )
+        SimTime(self.0.checked_add(span.0).expect("the run stays inside 584 years"))
     }
 }
 
@@ -129,11 +125,7 @@ impl Sub for SimTime {
 impl Add for SimSpan {
     type Output = SimSpan;
     fn add(self, other: SimSpan) -> SimSpan {
-        SimSpan(
-            self.0
-                .checked_add(other.0)
-                .expect("a span stays inside 584 years"),
-        )
+        SimSpan(self.0.checked_add(other.0).expect("a span stays inside 584 years"))
     }
 }
 
@@ -146,11 +138,7 @@ impl AddAssign for SimSpan {
 impl Sub for SimSpan {
     type Output = SimSpan;
     fn sub(self, other: SimSpan) -> SimSpan {
-        SimSpan(
-            self.0
-                .checked_sub(other.0)
-                .expect("a span is never negative"),
-        )
+        SimSpan(self.0.checked_sub(other.0).expect("a span is never negative"))
     }
 }
 
@@ -163,11 +151,7 @@ impl SubAssign for SimSpan {
 impl Mul<u64> for SimSpan {
     type Output = SimSpan;
     fn mul(self, n: u64) -> SimSpan {
-        SimSpan(
-            self.0
-                .checked_mul(n)
-                .expect("a span stays inside 584 years"),
-        )
+        SimSpan(self.0.checked_mul(n).expect("a span stays inside 584 years"))
     }
 }
 

@@ -37,12 +37,7 @@ pub fn span(span: SimSpan) -> String {
         MS..S => format!("{}.{} ms", ns / MS, ns % MS / (100 * US)),
         S..MIN => format!("{}.{:03} s", ns / S, ns % S / MS),
         MIN..HOUR => {
-            format!(
-                "{} min {:02}.{} s",
-                ns / MIN,
-                ns % MIN / S,
-                ns % S / (100 * MS)
-            )
+            format!("{} min {:02}.{} s", ns / MIN, ns % MIN / S, ns % S / (100 * MS))
         }
         _ => format!("{} h {:02} min", count(ns / HOUR), ns % HOUR / MIN),
     }
@@ -68,12 +63,7 @@ pub fn short_span(span: SimSpan) -> String {
 /// The clock of the transport bar, to the microsecond: "8.048 000 s".
 pub fn clock(time: SimTime) -> String {
     let ns = time.ns();
-    format!(
-        "{}.{:03}{GROUP}{:03} s",
-        count(ns / S),
-        ns % S / MS,
-        ns % MS / US
-    )
+    format!("{}.{:03}{GROUP}{:03} s", count(ns / S), ns % S / MS, ns % MS / US)
 }
 
 /// An instant to the millisecond: "8.000 s".
