@@ -1,4 +1,13 @@
-#![allow(missing_docs)]
-fn main() {
-    std::process::exit(0)
+//! The command `inflight`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match inflight::cli::main() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(line) => {
+            eprintln!("inflight: {line}");
+            ExitCode::from(2)
+        }
+    }
 }

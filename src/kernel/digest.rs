@@ -54,23 +54,15 @@ mod tests {
 
     fn digest_of_triples(triples: &[[u64; 3]]) -> u64 {
         let mut digest = Digest::default();
-        triples
-            .iter()
-            .for_each(|&[a, b, c]| digest.absorb3(a, b, c));
+        triples.iter().for_each(|&[a, b, c]| digest.absorb3(a, b, c));
         digest.value()
     }
 
     #[test]
     fn order_matters() {
         assert_ne!(digest_of(&[1, 2]), digest_of(&[2, 1]));
-        assert_ne!(
-            digest_of_triples(&[[1, 2, 3]]),
-            digest_of_triples(&[[1, 3, 2]])
-        );
-        assert_ne!(
-            digest_of_triples(&[[1, 2, 3]]),
-            digest_of_triples(&[[2, 1, 3]])
-        );
+        assert_ne!(digest_of_triples(&[[1, 2, 3]]), digest_of_triples(&[[1, 3, 2]]));
+        assert_ne!(digest_of_triples(&[[1, 2, 3]]), digest_of_triples(&[[2, 1, 3]]));
         assert_ne!(
             digest_of_triples(&[[1, 2, 3], [4, 5, 6]]),
             digest_of_triples(&[[4, 5, 6], [1, 2, 3]])
@@ -82,10 +74,7 @@ mod tests {
         assert_ne!(digest_of(&[]), digest_of(&[0]));
         assert_ne!(digest_of(&[0]), digest_of(&[0, 0]));
         assert_ne!(digest_of_triples(&[]), digest_of_triples(&[[0; 3]]));
-        assert_ne!(
-            digest_of_triples(&[[0; 3]]),
-            digest_of_triples(&[[0; 3], [0; 3]])
-        );
+        assert_ne!(digest_of_triples(&[[0; 3]]), digest_of_triples(&[[0; 3], [0; 3]]));
     }
 
     /// Flips each bit of each word of many short sequences and counts how often each bit of the
@@ -107,10 +96,9 @@ mod tests {
             let (bit, place) = (run % 64, (run / 64 % 6) as usize);
             let mut flipped = words;
             flipped[place] ^= 1 << bit;
-            for difference in [
-                digest_of(&words) ^ digest_of(&flipped),
-                triples(&words) ^ triples(&flipped),
-            ] {
+            for difference in
+                [digest_of(&words) ^ digest_of(&flipped), triples(&words) ^ triples(&flipped)]
+            {
                 flips += 1;
                 for (i, count) in changed.iter_mut().enumerate() {
                     *count += difference >> i & 1;

@@ -174,10 +174,7 @@ mod tests {
             cells[(x << 4 | y) as usize] += 1;
         }
         let expected = n as f64 / 256.0;
-        let chi: f64 = cells
-            .iter()
-            .map(|&c| (c as f64 - expected).powi(2) / expected)
-            .sum();
+        let chi: f64 = cells.iter().map(|&c| (c as f64 - expected).powi(2) / expected).sum();
         assert!((150.0..370.0).contains(&chi), "chi-square {chi}");
     }
 
@@ -186,11 +183,8 @@ mod tests {
         // The first outputs of splitmix64.c from state 1234567.
         let mut stream = Stream::from_state(1_234_567);
         let draws = [(); 3].map(|()| stream.next_u64());
-        let published = [
-            6_457_827_717_110_365_317,
-            3_203_168_211_198_807_973,
-            9_817_491_932_198_370_423,
-        ];
+        let published =
+            [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423];
         assert_eq!(draws, published);
     }
 
@@ -198,30 +192,14 @@ mod tests {
     fn hashes_and_seeds_never_change() {
         // Share links hold seeds: these numbers are a promise.
         assert_eq!(path_hash("client"), 6_722_391_161_454_799_300);
-        assert_eq!(
-            Streams::new(7).stream(1, 2).next_u64(),
-            1_846_557_572_101_262_001
-        );
-        assert_eq!(
-            Streams::new(7).stream_at(1, 2, 3).next_u64(),
-            16_672_060_819_265_556_786
-        );
+        assert_eq!(Streams::new(7).stream(1, 2).next_u64(), 1_846_557_572_101_262_001);
+        assert_eq!(Streams::new(7).stream_at(1, 2, 3).next_u64(), 16_672_060_819_265_556_786);
     }
 
     #[test]
     fn below_is_even_and_stays_below() {
         let mut stream = any_stream();
-        for n in [
-            1,
-            2,
-            3,
-            1000,
-            (1 << 32) - 1,
-            1 << 32,
-            (1 << 32) + 1,
-            3 << 61,
-            u64::MAX,
-        ] {
+        for n in [1, 2, 3, 1000, (1 << 32) - 1, 1 << 32, (1 << 32) + 1, 3 << 61, u64::MAX] {
             let mut thirds = [0u64; 3];
             for _ in 0..30_000 {
                 let x = stream.below(n);
@@ -230,10 +208,7 @@ mod tests {
             }
             if n % 3 == 0 || n > 900 {
                 // Deviation of each third: sqrt(30000 * 2/9) = 82; 1000 is off by 0.1%.
-                assert!(
-                    thirds.iter().all(|c| c.abs_diff(10_000) < 450),
-                    "{n}: {thirds:?}"
-                );
+                assert!(thirds.iter().all(|c| c.abs_diff(10_000) < 450), "{n}: {thirds:?}");
             }
         }
     }
@@ -246,10 +221,7 @@ mod tests {
             let hits = (0..n).filter(|_| stream.chance(ppm)).count() as f64;
             let p = f64::from(ppm) / 1e6;
             let off = (hits - n as f64 * p).abs();
-            assert!(
-                off <= 5.0 * (n as f64 * p * (1.0 - p)).sqrt(),
-                "{ppm}: {hits}"
-            );
+            assert!(off <= 5.0 * (n as f64 * p * (1.0 - p)).sqrt(), "{ppm}: {hits}");
         }
     }
 

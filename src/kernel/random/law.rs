@@ -105,11 +105,7 @@ fn erlang(cv: f64, stream: &mut Stream) -> f64 {
 fn hyper_exponential(cv: f64, stream: &mut Stream) -> f64 {
     let square = (cv * cv).max(1.0);
     let often = (1.0 + libm::sqrt((square - 1.0) / (square + 1.0))) / 2.0;
-    let share = if stream.unit() < often {
-        often
-    } else {
-        1.0 - often
-    };
+    let share = if stream.unit() < often { often } else { 1.0 - often };
     ziggurat::exponential(stream) / (2.0 * share)
 }
 
@@ -122,9 +118,7 @@ mod tests {
 
     fn draws(law: Law, cv_ppm: u32, n: u32) -> Vec<f64> {
         let mut stream = Streams::new(5).stream(u64::from(cv_ppm), law as u32);
-        (0..n)
-            .map(|_| sample(law, MEAN, cv_ppm, &mut stream).as_ns() as f64)
-            .collect()
+        (0..n).map(|_| sample(law, MEAN, cv_ppm, &mut stream).as_ns() as f64).collect()
     }
 
     /// Sample mean and coefficient of variation.
@@ -151,9 +145,7 @@ mod tests {
     fn means_and_spreads_are_those_asked_for() {
         let n = 200_000;
         for law in Law::ALL {
-            for cv_ppm in [
-                0, 50_000, 125_000, 300_000, 500_000, 1_000_000, 1_500_000, 3_000_000,
-            ] {
+            for cv_ppm in [0, 50_000, 125_000, 300_000, 500_000, 1_000_000, 1_500_000, 3_000_000] {
                 let (mean, cv) = moments(&draws(law, cv_ppm, n));
                 let spread = spread_of(law, f64::from(cv_ppm) / 1e6);
                 let off = (mean / MEAN.as_ns() as f64 - 1.0).abs();
@@ -182,27 +174,18 @@ mod tests {
             let pareto = draws(Law::Pareto, cv_ppm, n);
             let log_normal = draws(Law::LogNormal, cv_ppm, n);
             // Standard normal quantiles for the tail shares.
-            for (tail, z) in [
-                (0.5, 0.0),
-                (0.1, 1.281_551_6),
-                (0.01, 2.326_347_9),
-                (0.001, 3.090_232_3),
-            ] {
+            for (tail, z) in
+                [(0.5, 0.0), (0.1, 1.281_551_6), (0.01, 2.326_347_9), (0.001, 3.090_232_3)]
+            {
                 let above = |draws: &[f64], factor: f64| {
                     let limit = factor * MEAN.as_ns() as f64;
                     draws.iter().filter(|&&x| x > limit).count() as f64 / f64::from(n)
                 };
                 let bound = 5.0 * (tail * (1.0 - tail) / f64::from(n)).sqrt();
                 let got = above(&pareto, least * f64::powf(tail, -1.0 / shape));
-                assert!(
-                    (got - tail).abs() < bound,
-                    "Pareto {cv}: {got} above {tail}"
-                );
+                assert!((got - tail).abs() < bound, "Pareto {cv}: {got} above {tail}");
                 let got = above(&log_normal, (z * s2.sqrt() - s2 / 2.0).exp());
-                assert!(
-                    (got - tail).abs() < bound,
-                    "LogNormal {cv}: {got} above {tail}"
-                );
+                assert!((got - tail).abs() < bound, "LogNormal {cv}: {got} above {tail}");
             }
         }
     }
@@ -214,10 +197,7 @@ mod tests {
             for cv_ppm in [0, 1, u32::MAX] {
                 for mean in [SimSpan::ZERO, SimSpan::ns(1), SimSpan::MAX] {
                     let draw = sample(law, mean, cv_ppm, &mut stream);
-                    assert!(
-                        draw.is_zero() || !mean.is_zero(),
-                        "{law:?} {cv_ppm} {mean:?}"
-                    );
+                    assert!(draw.is_zero() || !mean.is_zero(), "{law:?} {cv_ppm} {mean:?}");
                 }
             }
         }
@@ -257,11 +237,7 @@ mod tests {
             ],
         ];
         for (law, golden) in Law::ALL.into_iter().zip(golden) {
-            let cv_ppm = if law == Law::HyperExponential {
-                2_000_000
-            } else {
-                500_000
-            };
+            let cv_ppm = if law == Law::HyperExponential { 2_000_000 } else { 500_000 };
             let mut stream = Streams::new(42).stream(1, law as u32);
             let draws = [(); 8].map(|()| sample(law, MEAN, cv_ppm, &mut stream).as_ns());
             assert_eq!(draws, golden, "{law:?}");

@@ -29,16 +29,10 @@ struct Tables {
 static TABLES: LazyLock<Tables> = LazyLock::new(tables);
 
 fn tables() -> Tables {
-    let mut layers = [Layer {
-        inside: 0,
-        width: 0.0,
-    }; 256];
+    let mut layers = [Layer { inside: 0, width: 0.0 }; 256];
     let mut heights = [1.0; 256];
     let base = AREA / libm::exp(-TAIL);
-    layers[0] = Layer {
-        inside: (TAIL / base * SCALE) as u64,
-        width: base / SCALE,
-    };
+    layers[0] = Layer { inside: (TAIL / base * SCALE) as u64, width: base / SCALE };
     layers[255].width = TAIL / SCALE;
     heights[255] = libm::exp(-TAIL);
     let mut right = TAIL;
@@ -60,11 +54,7 @@ pub(super) fn exponential(stream: &mut Stream) -> f64 {
     let (layer, draw) = ((bits & 255) as usize, bits >> 11);
     let Layer { inside, width } = tables.layers[layer];
     let x = draw as f64 * width;
-    if draw < inside {
-        x
-    } else {
-        outside(tables, stream, layer, x)
-    }
+    if draw < inside { x } else { outside(tables, stream, layer, x) }
 }
 
 /// The draw fell beside the part of its layer that lies wholly under the curve.
