@@ -1,0 +1,159 @@
+//! Channels and consumers together, and how they meet a queue: whose turn it is, who is blocked.
+//!
+//! RabbitMQ's `rabbit_queue_consumers.erl` is the source of the order of every step here.
+
+use super::channel::{AckMode, Channel, Consumer, Holder, Unacked};
+use super::effect::Effect;
+use super::queue::{Entry, Queue};
+use super::slab::Slab;
+use super::{ChannelNo, ConsumerId, QueueId};
+
+/// All clients of a broker.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Clients<M> {
+    pub(super) channels: Slab<Channel<M>>,
+    pub(super) consumers: Slab<Consumer>,
+    /// Channels opened so far: makes the numbers of closed channels stale.
+    pub(super) n_opened: u32,
+}
+
+impl<M: Copy> Clients<M> {
+    pub(super) fn new() -> Clients<M> {
+        Clients { channels: Slab::new(), consumers: Slab::new(), n_opened: 0 }
+    }
+
+    /// The channel of a number; `None` when it is closed.
+    #[inline]
+    pub(super) fn channel(&self, number: ChannelNo) -> Option<&Channel<M>> {
+        self.channels.get(number.slot()).filter(|channel| channel.number == number)
+    }
+
+    /// The channel of a number, to change it.
+    #[inline]
+    pub(super) fn channel_mut(&mut self, number: ChannelNo) -> Option<&mut Channel<M>> {
+        self.channels.get_mut(number.slot()).filter(|channel| channel.number == number)
+    }
+
+    /// Whether a consumer may get one more message now.
+    #[inline]
+    fn has_window(&self, consumer: &Consumer) -> bool {
+        if consumer.spec.ack == AckMode::Auto {
+            return true;
+        }
+        let channel = self.channels.get(consumer.channel.slot());
+        consumer.has_window() && channel.is_some_and(Channel::has_window)
+    }
+
+    /// Whether some active consumer of a queue could take a message now.
+    pub(super) fn anyone_free(&self, queue: &Queue<M>) -> bool {
+        queue.active().any(|id| self.consumers.get(id.0).is_some_and(|c| self.has_window(c)))
+    }
+
+    /// The consumer whose turn it is and who has room; it goes to the end of its class.
+    ///
+    /// Consumers before it whose window is full become blocked.
+    #[inline]
+    pub(super) fn next_taker(&mut self, queue: &mut Queue<M>) -> Option<ConsumerId> {
+        while let Some(id) = queue.active.pop() {
+            let consumer = *self.consumers.get(id.0).expect("an active consumer exists");
+            if self.has_window(&consumer) {
+                queue.active.push(id, consumer.spec.priority);
+                return Some(id);
+            }
+            let channel = self.channel_mut(consumer.channel).expect("its channel is open");
+            channel.blocked.push(id);
+        }
+        None
+    }
+
+    /// Hands a message to a consumer under its channel's next tag.
+    #[inline]
+    pub(super) fn deliver(
+        &mut self,
+        id: QueueId,
+        queue: &mut Queue<M>,
+        taker: ConsumerId,
+        entry: Entry<M>,
+        out: &mut Vec<Effect<M>>,
+    ) {
+        let consumer = self.consumers.get_mut(taker.0).expect("a taker exists");
+        let slot = consumer.channel.slot();
+        let channel = self.channels.get_mut(slot).expect("its channel is open");
+        let tag = channel.take_tag();
+        out.push(Effect::Deliver {
+            channel: channel.number,
+            consumer: taker,
+            queue: id,
+            tag,
+            redelivered: entry.redelivered,
+            ready: queue.n_ready(),
+            message: entry.message,
+        });
+        if consumer.spec.ack == AckMode::Manual {
+            consumer.unacked += 1;
+            channel.n_consumed += 1;
+            queue.n_unacked += 1;
+            let holder = Holder::Consumer(taker);
+            channel.unacked.push_back(Unacked { tag, queue: Some(id), holder, entry });
+        }
+    }
+
+    /// Gives back the place that a message took in the windows of its consumer and channel.
+    #[inline]
+    pub(super) fn release(&mut self, number: ChannelNo, unacked: &Unacked<M>) {
+        if let Holder::Consumer(id) = unacked.holder {
+            let consumer = self.consumers.get_mut(id.0).expect("a holder is a running consumer");
+            consumer.unacked -= 1;
+        }
+        if unacked.holder != Holder::Get
+            && let Some(channel) = self.channel_mut(number)
+        {
+            channel.n_consumed -= 1;
+        }
+    }
+
+    /// Moves the channel's blocked consumers of a queue that have room again to the end of their
+    /// class, in the order in which they were blocked.
+    #[inline]
+    pub(super) fn unblock(&mut self, number: ChannelNo, id: QueueId, queue: &mut Queue<M>) {
+        let Clients { channels, consumers, .. } = self;
+        let Some(channel) = channels.get_mut(number.slot()) else { return };
+        if channel.blocked.is_empty() || !channel.has_window() {
+            return;
+        }
+        channel.blocked.retain(|blocked| {
+            let consumer = consumers.get(blocked.0).expect("a blocked consumer exists");
+            let is_free = consumer.queue == id && consumer.has_window();
+            if is_free {
+                queue.active.push(*blocked, consumer.spec.priority);
+            }
+            !is_free
+        });
+    }
+
+    /// The queues for which a channel has blocked consumers, each once, in blocked order.
+    pub(super) fn blocked_queues(&self, number: ChannelNo) -> Vec<QueueId> {
+        let mut queues = Vec::new();
+        let blocked = self.channel(number).into_iter().flat_map(|channel| &channel.blocked);
+        for consumer in blocked.filter_map(|id| self.consumers.get(id.0)) {
+            if !queues.contains(&consumer.queue) {
+                queues.push(consumer.queue);
+            }
+        }
+        queues
+    }
+
+    /// Forgets a consumer: its messages stay with the channel. `None` when there is no such.
+    pub(super) fn forget(&mut self, id: ConsumerId) -> Option<Consumer> {
+        let consumer = self.consumers.remove(id.0)?;
+        let channel = self.channel_mut(consumer.channel).expect("a consumer's channel is open");
+        channel.blocked.retain(|other| *other != id);
+        channel.consumers.retain(|other| *other != id);
+        for unacked in &mut channel.unacked {
+            if unacked.holder == Holder::Consumer(id) {
+                unacked.holder = Holder::Cancelled;
+            }
+        }
+        Some(consumer)
+    }
+}

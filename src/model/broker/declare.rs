@@ -1,0 +1,259 @@
+//! Queues, exchanges and bindings come and go.
+
+use super::effect::{ChannelError, Difference, DropReason, Effect};
+use super::exchange::{Binding, Exchange, ExchangeKind, ExchangeSpec};
+use super::names::Name;
+use super::queue::{Queue, QueueSpec};
+use super::{Broker, ChannelNo, ConnectionNo, ExchangeId, QueueId};
+
+/// Most queues, and most exchanges, in one broker.
+const ITEMS_LIMIT: u32 = 1 << 16;
+
+/// Under which condition a queue is to be deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct DeleteIf {
+    /// Only without consumers.
+    pub unused: bool,
+    /// Only without ready messages.
+    pub empty: bool,
+}
+
+impl<M: Copy> Broker<M> {
+    /// Makes a queue, or finds the one of that name as it is.
+    pub fn add_queue(&mut self, name: &str, spec: QueueSpec) -> QueueId {
+        let name = self.names.intern(name);
+        self.names.queue(name).unwrap_or_else(|| self.insert_queue(name, spec, None))
+    }
+
+    /// Makes an exchange, or finds the one of that name as it is.
+    pub fn add_exchange(&mut self, name: &str, spec: ExchangeSpec) -> ExchangeId {
+        let name = self.names.intern(name);
+        self.names.exchange(name).unwrap_or_else(|| self.insert_exchange(name, spec))
+    }
+
+    /// Declares a queue on behalf of a client. `None`: refused, the channel is closed.
+    pub fn declare_queue(
+        &mut self,
+        number: ChannelNo,
+        name: &str,
+        spec: QueueSpec,
+        out: &mut Vec<Effect<M>>,
+    ) -> Option<QueueId> {
+        let connection = self.clients.channel(number)?.connection;
+        let name = self.names.intern(name);
+        let Some(id) = self.names.queue(name) else {
+            let owner = spec.exclusive.then_some(connection);
+            return Some(self.insert_queue(name, spec, owner));
+        };
+        if !self.may_use(number, id, out) {
+            return None;
+        }
+        if let Some(what) = difference(&self.queue(id)?.spec, &spec) {
+            self.fail(number, ChannelError::QueueDiffers { queue: name, what }, out);
+            return None;
+        }
+        Some(id)
+    }
+
+    /// Declares an exchange on behalf of a client. `None`: refused, the channel is closed.
+    pub fn declare_exchange(
+        &mut self,
+        number: ChannelNo,
+        name: &str,
+        spec: ExchangeSpec,
+        out: &mut Vec<Effect<M>>,
+    ) -> Option<ExchangeId> {
+        let name = self.names.intern(name);
+        let Some(id) = self.names.exchange(name) else {
+            return Some(self.insert_exchange(name, spec));
+        };
+        if self.exchange(id)?.spec != spec {
+            self.fail(number, ChannelError::ExchangeDiffers(name), out);
+            return None;
+        }
+        Some(id)
+    }
+
+    /// Binds a queue to an exchange; binding twice changes nothing.
+    pub fn bind(
+        &mut self,
+        number: ChannelNo,
+        queue: QueueId,
+        exchange: Name,
+        key: Name,
+        out: &mut Vec<Effect<M>>,
+    ) {
+        if !self.may_use(number, queue, out) {
+            return;
+        }
+        if let Some(exchange) = self.bindable(number, exchange, out) {
+            let binding = Binding { key, queue };
+            if !exchange.bindings.contains(&binding) {
+                exchange.bindings.push(binding);
+            }
+        }
+    }
+
+    /// Takes a binding away; what is not bound stays so.
+    pub fn unbind(
+        &mut self,
+        number: ChannelNo,
+        queue: QueueId,
+        exchange: Name,
+        key: Name,
+        out: &mut Vec<Effect<M>>,
+    ) {
+        if !self.may_use(number, queue, out) {
+            return;
+        }
+        if let Some(exchange) = self.bindable(number, exchange, out) {
+            exchange.bindings.retain(|binding| *binding != Binding { key, queue });
+        }
+    }
+
+    /// Drops all ready messages of a queue and says how many; the unacknowledged stay.
+    pub fn purge(
+        &mut self,
+        number: ChannelNo,
+        id: QueueId,
+        out: &mut Vec<Effect<M>>,
+    ) -> Option<u32> {
+        if !self.may_use(number, id, out) {
+            return None;
+        }
+        let queue = self.queue_mut(id)?;
+        let n_ready = queue.n_ready();
+        drop_all(id, queue, DropReason::Purged, out);
+        self.tell_room(id, out);
+        Some(n_ready)
+    }
+
+    /// Deletes a queue on behalf of a client and says how many messages were ready.
+    pub fn delete_queue(
+        &mut self,
+        number: ChannelNo,
+        id: QueueId,
+        only: DeleteIf,
+        out: &mut Vec<Effect<M>>,
+    ) -> Option<u32> {
+        if !self.may_use(number, id, out) {
+            return None;
+        }
+        let queue = self.queue(id)?;
+        let error = if only.unused && 0 < queue.n_consumers {
+            ChannelError::QueueInUse(queue.name)
+        } else if only.empty && 0 < queue.n_ready() {
+            ChannelError::QueueNotEmpty(queue.name)
+        } else {
+            return Some(self.remove_queue(id, out));
+        };
+        self.fail(number, error, out);
+        None
+    }
+
+    /// Deletes a queue: its consumers are told, its bindings go, its ready messages are lost.
+    ///
+    /// What clients hold of it can still be acknowledged, to no effect.
+    pub fn remove_queue(&mut self, id: QueueId, out: &mut Vec<Effect<M>>) -> u32 {
+        let of_it = |(slot, consumer): (u32, &super::Consumer)| {
+            (consumer.queue == id).then_some((super::ConsumerId(slot), consumer.channel))
+        };
+        let consumers: Vec<_> = self.clients.consumers.iter().filter_map(of_it).collect();
+        for (consumer, channel) in consumers {
+            self.clients.forget(consumer);
+            out.push(Effect::ConsumerCancelled { channel, consumer });
+        }
+        let slots: Vec<u32> = self.clients.channels.iter().map(|(slot, _)| slot).collect();
+        for slot in slots {
+            let channel = self.clients.channels.get_mut(slot).expect("listed just now");
+            channel.unacked.iter_mut().filter(|u| u.queue == Some(id)).for_each(|u| u.queue = None);
+        }
+        let slots: Vec<u32> = self.exchanges.iter().map(|(slot, _)| slot).collect();
+        for slot in slots {
+            let exchange = self.exchanges.get_mut(slot).expect("listed just now");
+            exchange.bindings.retain(|binding| binding.queue != id);
+        }
+        let Some(mut queue) = self.queues.remove(u32::from(id.0)) else { return 0 };
+        self.names.set_queue(queue.name, None);
+        let n_ready = queue.n_ready();
+        drop_all(id, &mut queue, DropReason::QueueDeleted, out);
+        out.push(Effect::QueueDeleted { queue: id, name: queue.name });
+        if queue.publisher_waits {
+            out.push(Effect::Room { queue: id });
+        }
+        n_ready
+    }
+
+    /// Deletes an auto-delete queue that lost its last consumer.
+    pub(super) fn delete_if_unused(&mut self, id: QueueId, out: &mut Vec<Effect<M>>) {
+        let is_unused =
+            self.queue(id).is_some_and(|queue| queue.spec.auto_delete && queue.n_consumers == 0);
+        if is_unused {
+            self.remove_queue(id, out);
+        }
+    }
+
+    fn insert_queue(
+        &mut self,
+        name: Name,
+        spec: QueueSpec,
+        owner: Option<ConnectionNo>,
+    ) -> QueueId {
+        let slot = self.queues.insert(Queue::new(name, spec, owner));
+        assert!(slot < ITEMS_LIMIT, "a broker has at most {ITEMS_LIMIT} queues");
+        let id = QueueId(slot as u16);
+        self.names.set_queue(name, Some(id));
+        id
+    }
+
+    fn insert_exchange(&mut self, name: Name, spec: ExchangeSpec) -> ExchangeId {
+        let slot = self.exchanges.insert(Exchange { name, spec, bindings: Vec::new() });
+        assert!(slot < ITEMS_LIMIT, "a broker has at most {ITEMS_LIMIT} exchanges");
+        let id = ExchangeId(slot as u16);
+        self.names.set_exchange(name, Some(id));
+        id
+    }
+
+    /// The exchange that a client wants to bind to, if it may.
+    fn bindable(
+        &mut self,
+        number: ChannelNo,
+        name: Name,
+        out: &mut Vec<Effect<M>>,
+    ) -> Option<&mut Exchange> {
+        let id = self.names.exchange(name);
+        let kind = id.and_then(|id| self.exchange(id)).map(|exchange| exchange.spec.kind);
+        let error = match kind {
+            None => ChannelError::NoExchange(name),
+            Some(ExchangeKind::Default) => ChannelError::DefaultExchange,
+            Some(_) => return self.exchanges.get_mut(u32::from(id?.0)),
+        };
+        self.fail(number, error, out);
+        None
+    }
+}
+
+/// The first property in which a new declaration differs from the old.
+fn difference(old: &QueueSpec, new: &QueueSpec) -> Option<Difference> {
+    let differs = [
+        (old.durable != new.durable, Difference::Durable),
+        (old.auto_delete != new.auto_delete, Difference::AutoDelete),
+        (old.max_length != new.max_length, Difference::MaxLength),
+        (old.max_bytes != new.max_bytes, Difference::MaxBytes),
+        (old.overflow != new.overflow, Difference::Overflow),
+        (old.max_priority != new.max_priority, Difference::MaxPriority),
+        (old.single_active != new.single_active, Difference::SingleActive),
+    ];
+    differs.into_iter().find_map(|(differs, what)| differs.then_some(what))
+}
+
+fn drop_all<M: Copy>(
+    id: QueueId,
+    queue: &mut Queue<M>,
+    why: DropReason,
+    out: &mut Vec<Effect<M>>,
+) {
+    while let Some(entry) = queue.pop() {
+        out.push(Effect::Dropped { queue: Some(id), why, message: entry.message });
+    }
+}

@@ -1,0 +1,260 @@
+//! Acknowledging, requeueing, fetching, and the loss of a client.
+//!
+//! The order of the steps decides who gets a requeued message: first the acknowledged are taken
+//! away, then consumers whose window opened go to the end of their class, then messages come
+//! back, then the queue is dispatched.
+
+use super::channel::{AckMode, Holder, Unacked};
+use super::effect::{ChannelError, DropReason, Effect};
+use super::publish::drop_excess;
+use super::{Broker, ChannelNo, ConnectionNo, QueueId};
+
+/// What a client says about messages that it was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settle {
+    /// Done with it.
+    Ack,
+    /// Not done: back to its place in the queue.
+    Requeue,
+    /// Not done, and not to be tried again.
+    Reject,
+}
+
+/// What a `get` fetched.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Got<M> {
+    /// What the client acknowledges with.
+    pub tag: u64,
+    /// Whether it was delivered before.
+    pub redelivered: bool,
+    /// Messages that stay ready.
+    pub remaining: u32,
+    /// The message.
+    pub message: M,
+}
+
+impl<M: Copy> Broker<M> {
+    /// Acknowledges one message, or with `multiple` all up to a tag (tag 0: all).
+    #[inline]
+    pub fn ack(&mut self, channel: ChannelNo, tag: u64, multiple: bool, out: &mut Vec<Effect<M>>) {
+        self.settle(channel, tag, multiple, Settle::Ack, out);
+    }
+
+    /// Gives messages back, to be requeued or not.
+    pub fn nack(
+        &mut self,
+        channel: ChannelNo,
+        tag: u64,
+        multiple: bool,
+        requeue: bool,
+        out: &mut Vec<Effect<M>>,
+    ) {
+        let how = if requeue { Settle::Requeue } else { Settle::Reject };
+        self.settle(channel, tag, multiple, how, out);
+    }
+
+    /// Settles one message, or with `multiple` all up to a tag (tag 0: all).
+    ///
+    /// A tag that is not outstanding closes the channel.
+    pub fn settle(
+        &mut self,
+        number: ChannelNo,
+        tag: u64,
+        multiple: bool,
+        how: Settle,
+        out: &mut Vec<Effect<M>>,
+    ) {
+        let Some(channel) = self.clients.channel_mut(number) else { return };
+        let known = if multiple {
+            channel.take_up_to(tag, &mut self.taken)
+        } else if let Some(unacked) = channel.take_one(tag) {
+            self.taken.push(unacked);
+            true
+        } else {
+            false
+        };
+        if !known {
+            self.fail(number, ChannelError::UnknownTag(tag), out);
+            return;
+        }
+        self.settle_taken(number, how, out);
+    }
+
+    /// Requeues everything that the channel has not acknowledged.
+    pub fn recover(&mut self, channel: ChannelNo, out: &mut Vec<Effect<M>>) {
+        self.settle(channel, 0, true, Settle::Requeue, out);
+    }
+
+    /// Fetches the head of a queue, whatever its consumers do. `None`: nothing ready.
+    pub fn get(
+        &mut self,
+        number: ChannelNo,
+        id: QueueId,
+        ack: AckMode,
+        out: &mut Vec<Effect<M>>,
+    ) -> Option<Got<M>> {
+        if !self.may_use(number, id, out) {
+            return None;
+        }
+        let queue = self.queues.get_mut(u32::from(id.0))?;
+        let channel = self.clients.channel_mut(number)?;
+        let entry = queue.pop()?;
+        let tag = channel.take_tag();
+        if ack == AckMode::Manual {
+            queue.n_unacked += 1;
+            channel.unacked.push_back(Unacked { tag, queue: Some(id), holder: Holder::Get, entry });
+        }
+        let remaining = queue.n_ready();
+        self.tell_room(id, out);
+        Some(Got { tag, redelivered: entry.redelivered, remaining, message: entry.message })
+    }
+
+    /// Closes a channel: its consumers end, what it has not acknowledged is requeued.
+    pub fn close_channel(&mut self, channel: ChannelNo, out: &mut Vec<Effect<M>>) {
+        if self.clients.channel(channel).is_some() {
+            self.close(&[channel], out);
+        }
+    }
+
+    /// Closes a connection, or notices that it is lost: all its channels close together, and its
+    /// exclusive queues are deleted.
+    pub fn close_connection(&mut self, connection: ConnectionNo, out: &mut Vec<Effect<M>>) {
+        let of_it = |(number, channel): (ChannelNo, &super::Channel<M>)| {
+            (channel.connection == connection).then_some(number)
+        };
+        let numbers: Vec<ChannelNo> = self.channels().filter_map(of_it).collect();
+        self.close(&numbers, out);
+        let owned: Vec<QueueId> = self
+            .queues()
+            .filter_map(|(id, queue)| (queue.owner == Some(connection)).then_some(id))
+            .collect();
+        for id in owned {
+            self.remove_queue(id, out);
+        }
+    }
+
+    /// Closes a channel because its client broke a rule, and tells the client so.
+    pub fn fail(&mut self, channel: ChannelNo, error: ChannelError, out: &mut Vec<Effect<M>>) {
+        if self.clients.channel(channel).is_some() {
+            out.push(Effect::ChannelClosed { channel, error });
+            self.close(&[channel], out);
+        }
+    }
+
+    /// Settles what stands in `self.taken`, queue by queue.
+    #[inline]
+    fn settle_taken(&mut self, number: ChannelNo, how: Settle, out: &mut Vec<Effect<M>>) {
+        let mut taken = std::mem::take(&mut self.taken);
+        taken.iter().for_each(|unacked| self.clients.release(number, unacked));
+        if 1 < taken.len() {
+            // Stable: inside a queue the order of the tags stays.
+            taken.sort_by_key(|unacked| unacked.queue);
+        }
+        for group in taken.chunk_by(|a, b| a.queue == b.queue) {
+            self.settle_group(number, group, how, out);
+        }
+        taken.clear();
+        self.taken = taken;
+        self.wake_other_queues(number, out);
+    }
+
+    /// Settles messages of one queue.
+    #[inline]
+    fn settle_group(
+        &mut self,
+        number: ChannelNo,
+        group: &[Unacked<M>],
+        how: Settle,
+        out: &mut Vec<Effect<M>>,
+    ) {
+        let id = group[0].queue;
+        let queue = id.and_then(|id| self.queues.get_mut(u32::from(id.0)));
+        if let (Some(id), Some(queue)) = (id, queue) {
+            queue.n_unacked -= group.len() as u32;
+            self.clients.unblock(number, id, queue);
+        }
+        for Unacked { entry, .. } in group {
+            let (queue, message) = (id, entry.message);
+            match (how, queue) {
+                (Settle::Ack, _) => out.push(Effect::Acked { channel: number, queue, message }),
+                (Settle::Reject, _) => {
+                    out.push(Effect::Dropped { queue, why: DropReason::Rejected, message });
+                }
+                (Settle::Requeue, Some(_)) => self.batch.push(*entry),
+                (Settle::Requeue, None) => {
+                    out.push(Effect::Dropped { queue, why: DropReason::QueueDeleted, message });
+                }
+            }
+        }
+        if let Some(id) = id {
+            self.put_back(id, out);
+            self.dispatch(id, out);
+        }
+    }
+
+    /// Puts what stands in `self.batch` back into its queue.
+    fn put_back(&mut self, id: QueueId, out: &mut Vec<Effect<M>>) {
+        if self.batch.is_empty() {
+            return;
+        }
+        let queue = self.queues.get_mut(u32::from(id.0)).expect("messages came from a queue");
+        queue.put_back(&mut self.batch);
+        let ready = queue.n_ready();
+        for entry in self.batch.drain(..) {
+            out.push(Effect::Requeued { queue: id, ready, message: entry.message });
+        }
+        drop_excess(id, queue, out);
+    }
+
+    /// A limit for the whole channel may have held back consumers of other queues.
+    fn wake_other_queues(&mut self, number: ChannelNo, out: &mut Vec<Effect<M>>) {
+        let limited =
+            self.clients.channel(number).is_some_and(|channel| channel.global_prefetch != 0);
+        if limited {
+            self.wake_blocked(number, out);
+        }
+    }
+
+    /// Lets every queue look again at the blocked consumers of a channel.
+    pub(super) fn wake_blocked(&mut self, number: ChannelNo, out: &mut Vec<Effect<M>>) {
+        for id in self.clients.blocked_queues(number) {
+            if let Some(queue) = self.queues.get_mut(u32::from(id.0)) {
+                self.clients.unblock(number, id, queue);
+            }
+            self.dispatch(id, out);
+        }
+    }
+
+    /// Closes channels together: first their consumers end, then all their messages come back in
+    /// the order of positions, then the queues are dispatched.
+    fn close(&mut self, numbers: &[ChannelNo], out: &mut Vec<Effect<M>>) {
+        let mut left: Vec<QueueId> = Vec::new();
+        let mut taken = std::mem::take(&mut self.taken);
+        for number in numbers {
+            let consumers = self.clients.channel(*number).map(|channel| channel.consumers.clone());
+            for consumer in consumers.into_iter().flatten() {
+                left.extend(self.end_consumer(consumer).map(|ended| ended.queue));
+            }
+            let closed = self.clients.channels.remove(number.slot());
+            taken.extend(closed.into_iter().flat_map(|channel| channel.unacked));
+        }
+        taken.sort_by_key(|unacked| unacked.queue);
+        let mut touched = left.clone();
+        for group in taken.chunk_by(|a, b| a.queue == b.queue) {
+            let Some(id) = group[0].queue else { continue };
+            touched.push(id);
+            let queue = self.queue_mut(id).expect("a queue that is gone was unnamed");
+            queue.n_unacked -= group.len() as u32;
+            self.batch.extend(group.iter().map(|unacked| unacked.entry));
+            self.put_back(id, out);
+        }
+        taken.clear();
+        self.taken = taken;
+        touched.sort_unstable();
+        touched.dedup();
+        for id in touched {
+            self.dispatch(id, out);
+        }
+        left.iter().for_each(|id| self.delete_if_unused(*id, out));
+    }
+}
