@@ -1,6 +1,6 @@
 //! Channels open, consumers start and end, windows are set.
 
-use super::channel::{Channel, ConsumeSpec, Consumer, CHANNELS_LIMIT};
+use super::channel::{CHANNELS_LIMIT, Channel, ConsumeSpec, Consumer};
 use super::effect::{ChannelError, Effect};
 use super::{Broker, ChannelNo, ConnectionNo, ConsumerId, QueueId};
 
@@ -74,12 +74,7 @@ impl<M: Copy> Broker<M> {
     }
 
     /// Ends a consumer. What it was given stays with the channel and can still be acknowledged.
-    pub fn cancel(
-        &mut self,
-        number: ChannelNo,
-        consumer: ConsumerId,
-        out: &mut Vec<Effect<M>>,
-    ) {
+    pub fn cancel(&mut self, number: ChannelNo, consumer: ConsumerId, out: &mut Vec<Effect<M>>) {
         let is_its_own = self.consumer(consumer).is_some_and(|c| c.channel == number);
         if !is_its_own {
             return;

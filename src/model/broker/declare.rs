@@ -247,12 +247,7 @@ fn difference(old: &QueueSpec, new: &QueueSpec) -> Option<Difference> {
     differs.into_iter().find_map(|(differs, what)| differs.then_some(what))
 }
 
-fn drop_all<M: Copy>(
-    id: QueueId,
-    queue: &mut Queue<M>,
-    why: DropReason,
-    out: &mut Vec<Effect<M>>,
-) {
+fn drop_all<M: Copy>(id: QueueId, queue: &mut Queue<M>, why: DropReason, out: &mut Vec<Effect<M>>) {
     while let Some(entry) = queue.pop() {
         out.push(Effect::Dropped { queue: Some(id), why, message: entry.message });
     }

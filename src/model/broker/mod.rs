@@ -421,14 +421,8 @@ mod tests {
         for (queue, key) in [(queues[0], a), (queues[0], b), (queues[1], a)] {
             broker.bind(channel, queue, x, key, &mut out);
         }
-        let publish = Publish {
-            exchange: x,
-            key: b,
-            mandatory: false,
-            priority: 0,
-            bytes: 1,
-            message: 7,
-        };
+        let publish =
+            Publish { exchange: x, key: b, mandatory: false, priority: 0, bytes: 1, message: 7 };
         assert_eq!(broker.publish(channel, &publish, &mut out), Taken::Routed);
         for queue in queues {
             assert_eq!(broker.queue(queue).map(Queue::n_ready), Some(1));
@@ -436,7 +430,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_allocated_for_names_after_the_first_use() {
+    fn a_name_keeps_its_number() {
         let mut broker: Broker<u64> = Broker::new();
         let first = broker.name("key");
         assert_eq!(broker.name("key"), first);

@@ -193,11 +193,7 @@ impl<M: Copy> Broker<M> {
 
 /// Drops heads until the queue is within its limit.
 #[inline]
-pub(super) fn drop_excess<M: Copy>(
-    id: QueueId,
-    queue: &mut Queue<M>,
-    out: &mut Vec<Effect<M>>,
-) {
+pub(super) fn drop_excess<M: Copy>(id: QueueId, queue: &mut Queue<M>, out: &mut Vec<Effect<M>>) {
     if queue.spec.overflow != Overflow::DropHead {
         return;
     }

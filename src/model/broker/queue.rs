@@ -338,7 +338,9 @@ mod tests {
     #[test]
     fn a_returned_message_keeps_its_place_inside_its_priority() {
         let mut queue = queue(5, []);
-        [(0, 1), (1, 5), (3, 5), (4, 1)].map(|(position, p)| queue.push(entry(position, p)));
+        for (position, priority) in [(0, 1), (1, 5), (3, 5), (4, 1)] {
+            queue.push(entry(position, priority));
+        }
         queue.put_back(&mut [entry(2, 1), entry(2, 5)]);
         assert_eq!(order(&queue), [1, 2, 3, 0, 2, 4]);
     }

@@ -75,6 +75,9 @@ mod tests {
         assert_eq!(slab.remove(a), None);
         assert_eq!(slab.next_slot(), a);
         assert_eq!(slab.insert('c'), a);
-        assert_eq!(slab.iter().map(|(slot, c)| (slot, *c)).collect::<Vec<_>>(), [(a, 'c'), (b, 'b')]);
+        assert_eq!(
+            slab.iter().map(|(slot, c)| (slot, *c)).collect::<Vec<_>>(),
+            [(a, 'c'), (b, 'b')]
+        );
     }
 }
