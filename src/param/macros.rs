@@ -127,13 +127,14 @@ macro_rules! choices {
 
 /// Declares the parameters of one kind of actor or channel.
 ///
-/// Each entry: field, type, default, the range with its scale (`scale log`, or `step X`; lists,
-/// words, choices and switches have none), whether it applies `live` or at a `restart`, name and
+/// Each entry: field, type, default, the range with its scale (`scale log`, or `step X`) and, where
+/// it is narrower, the slider's part of it; or `choice`, `switch`, `words N` (at most N short
+/// words), `list N` (at most N times); whether it applies `live` or at a `restart`, name and
 /// help in English and Chinese, and the source. The key is the field with `-` for `_`.
 ///
 /// ```
 /// use inflight::kernel::SimSpan;
-/// use inflight::param::{Amount, Params, Rate, Value, Word};
+/// use inflight::param::{Rate, Value};
 /// inflight::params! {
 ///     /// Parameters of a demonstration.
 ///     pub struct DemoParams for "demo" {
@@ -172,9 +173,8 @@ macro_rules! params {
                 $(, slider $from:expr => $to:expr)?
                 $(, choice)?
                 $(, switch)?
-                $(, word)?
-                $(, words)?
-                $(, list)?
+                $(, words $words:expr)?
+                $(, list $list:expr)?
                 , applies $applies:ident
                 , name ($name_en:literal, $name_zh:literal)
                 , help ($help_en:literal, $help_zh:literal)
@@ -211,12 +211,39 @@ macro_rules! params {
                     range_of: || $crate::params!(@pair $ty $(, $min, $max)?),
                     slider_of: || $crate::params!(@pair $ty $(, $from, $to)?),
                     step_of: || $crate::params!(@one $ty $(, $step)?),
+                    entries: 0 $( + $words )? $( + $list )?,
                 } ),*
             ];
 
             /// The index of the parameter with a key.
             pub fn index_of(key: &str) -> ::core::option::Option<u8> {
                 $crate::param::index_of(Self::SPECS, key)
+            }
+
+            /// The value of a parameter; panics if there is no such index.
+            pub fn get(&self, index: u8) -> $crate::param::Value {
+                let values = [$(
+                    (|params: &$name| $crate::param::Param::value(&params.$field))
+                        as fn(&$name) -> $crate::param::Value
+                ),*];
+                values[usize::from(index)](self)
+            }
+
+            /// Changes a parameter; refuses another kind of value and one outside the range.
+            pub fn set(
+                &mut self,
+                index: u8,
+                value: &$crate::param::Value,
+            ) -> ::core::result::Result<(), $crate::param::Reason> {
+                Self::SPECS[usize::from(index)].check(value)?;
+                let setters = [$(
+                    (|params: &mut $name, value: &$crate::param::Value| {
+                        let value = <$ty as $crate::param::Param>::from_value(value);
+                        params.$field = value.expect("the check saw its kind");
+                    }) as fn(&mut $name, &$crate::param::Value)
+                ),*];
+                setters[usize::from(index)](self, value);
+                ::core::result::Result::Ok(())
             }
         }
 
@@ -236,11 +263,7 @@ macro_rules! params {
             }
 
             fn get(&self, index: u8) -> $crate::param::Value {
-                let values = [$(
-                    (|params: &$name| $crate::param::Param::value(&params.$field))
-                        as fn(&$name) -> $crate::param::Value
-                ),*];
-                values[usize::from(index)](self)
+                $name::get(self, index)
             }
 
             fn set(
@@ -248,15 +271,7 @@ macro_rules! params {
                 index: u8,
                 value: &$crate::param::Value,
             ) -> ::core::result::Result<(), $crate::param::Reason> {
-                Self::SPECS[usize::from(index)].check(value)?;
-                let setters = [$(
-                    (|params: &mut $name, value: &$crate::param::Value| {
-                        let value = <$ty as $crate::param::Param>::from_value(value);
-                        params.$field = value.expect("the check saw its kind");
-                    }) as fn(&mut $name, &$crate::param::Value)
-                ),*];
-                setters[usize::from(index)](self, value);
-                ::core::result::Result::Ok(())
+                $name::set(self, index, value)
             }
         }
     };
@@ -283,7 +298,7 @@ macro_rules! params {
 mod tests {
     use super::*;
     use crate::kernel::SimSpan;
-    use crate::param::{Amount, BitRate, Bytes, Kind, Lang, Ppm, Rate, Scale, Word, Words};
+    use crate::param::{Amount, BitRate, Bytes, Kind, Lang, Ppm, Rate, Scale, Words};
     use crate::param::{Applies, Param};
     use proptest::prelude::*;
 
@@ -311,7 +326,7 @@ mod tests {
                 step SimSpan::ms(5), applies live, name ("Delay", "时延"),
                 help ("One way.", "单向。"), source "test";
             /// Line rate.
-            line_rate: BitRate = BitRate::UNLIMITED, range BitRate(1_000) => BitRate::UNLIMITED,
+            line_rate: BitRate = BitRate(0), range BitRate(0) => BitRate(1_000_000_000_000),
                 scale log, applies live, name ("Line", "线路"), help ("Bits.", "比特。"),
                 source "test";
             /// Message size.
@@ -331,10 +346,10 @@ mod tests {
             ordered: bool = true, switch, applies live, name ("Ordered", "有序"),
                 help ("Order.", "顺序。"), source "test";
             /// Queues.
-            queues: Words = Words::of(&["orders"]), words, applies restart,
+            queues: Words = Words::of(&["orders"]), words 16, applies restart,
                 name ("Queues", "队列"), help ("Names.", "名称。"), source "test";
             /// A queue.
-            queue: Word = Word::default(), word, applies restart, name ("Queue", "队列"),
+            queue: Words = Words::NONE, words 1, applies restart, name ("Queue", "队列"),
                 help ("Name.", "名称。"), source "test";
         }
     }
@@ -387,6 +402,8 @@ mod tests {
             "`10bit/s` is not allowed here; allowed: 1kbit/s to unlimited"
         );
         assert!(said("prefetch", "0").contains("1 to unlimited"));
+        assert!(said("queue", "orders,mail").contains("a short word"));
+        assert!(said("queues", &"a,".repeat(17)).contains("short word"));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use crate::param::text::{Lang, Reason, Said, Text, nearest};
 use crate::param::units::{Amount, BitRate, Bytes, Ppm, Rate, parse_span};
-use crate::param::value::{Kind, Param, Spans, Value, Word, Words};
+use crate::param::value::{Kind, Param, Spans, Value, Words, word_allowed};
 
 /// One of the words that a parameter may be.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -59,6 +59,8 @@ pub struct Spec {
     pub slider_of: fn() -> Option<(Value, Value)>,
     /// Makes the linear slider's step.
     pub step_of: fn() -> Option<Value>,
+    /// Most entries of a list of words or times.
+    pub entries: u32,
 }
 
 impl std::fmt::Debug for Spec {
@@ -119,11 +121,14 @@ impl Spec {
                 let words: Vec<&str> = self.choices.iter().map(|choice| choice.word).collect();
                 Said::new(words.join(", "), words.join("、"))
             }
-            Kind::Word => Word::allowed(),
-            Kind::Words => Said::new("short words separated by commas", "以逗号分隔的短词"),
+            Kind::Words if self.entries == 1 => word_allowed(),
+            Kind::Words => Said::new(
+                format!("at most {} short words separated by commas", self.entries),
+                format!("最多 {} 个以逗号分隔的短词", self.entries),
+            ),
             Kind::Spans => Said::new(
-                "times with units separated by commas, such as 10ms,25ms",
-                "以逗号分隔的带单位时间,如 10ms,25ms",
+                format!("at most {} times separated by commas: 10ms,25ms", self.entries),
+                format!("最多 {} 个以逗号分隔的时间：10ms,25ms", self.entries),
             ),
             _ => {
                 let (min, max) = (self.show(&self.min()), self.show(&self.max()));
@@ -141,7 +146,12 @@ impl Spec {
         if self.kind == Kind::Choice && self.choices.len() as u64 <= value.ordinal() {
             return refuse();
         }
-        if let Some((min, max)) = (self.range_of)() {
+        let is_list = matches!(self.kind, Kind::Words | Kind::Spans);
+        if is_list && u64::from(self.entries) < value.ordinal() {
+            return refuse();
+        }
+        if self.has_slider() {
+            let (min, max) = self.range();
             let ordinal = value.ordinal();
             if ordinal < min.ordinal() || max.ordinal() < ordinal {
                 return refuse();
@@ -161,7 +171,6 @@ impl Spec {
             Kind::Amount => Amount::parse(text).map(Value::Amount),
             Kind::Bool => <bool as Param>::parse(text).map(Value::Bool),
             Kind::Choice => parse_choice(text, self.choices).map(Value::Choice),
-            Kind::Word => Word::parse(text).map(Value::Word),
             Kind::Words => Words::parse(text).map(Value::Words),
             Kind::Spans => Spans::parse(text).map(Value::Spans),
         }?;
@@ -283,8 +292,14 @@ impl Spec {
     }
 
     fn range(&self) -> (Value, Value) {
-        if let Some(range) = (self.range_of)() {
-            return range;
+        match (self.range_of)() {
+            // Written from zero, a bit rate may also be unlimited, which is above all others.
+            Some((Value::BitRate(BitRate::UNLIMITED), _)) => {
+                let least = Value::BitRate(BitRate(1_000));
+                return (least, Value::BitRate(BitRate::UNLIMITED));
+            }
+            Some(range) => return range,
+            None => {}
         }
         match self.kind {
             Kind::Bool => (Value::Bool(false), Value::Bool(true)),

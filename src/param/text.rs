@@ -130,7 +130,7 @@ impl Reason {
         let allowed = self.allowed.get(lang);
         let refused = match lang {
             Lang::En => format!("`{}` is not allowed here; allowed: {allowed}", self.value),
-            Lang::Zh => format!("此处不允许“{}”;允许:{allowed}", self.value),
+            Lang::Zh => format!("此处不允许“{}”；允许：{allowed}", self.value),
         };
         refused + &meant(self.hint.as_deref(), lang)
     }
@@ -149,7 +149,7 @@ pub fn meant(hint: Option<&str>, lang: Lang) -> String {
     match (hint, lang) {
         (None, _) => String::new(),
         (Some(word), Lang::En) => format!(" (did you mean `{word}`?)"),
-        (Some(word), Lang::Zh) => format!("(是否想写“{word}”?)"),
+        (Some(word), Lang::Zh) => format!("（是否想写“{word}”？）"),
     }
 }
 

@@ -132,7 +132,7 @@ const SPAN: Units = Units {
     whole: true,
     allowed: (
         "a time with its unit, such as 250ms, 1.5s, 40us or 2min",
-        "带单位的时间,如 250ms、1.5s、40us 或 2min",
+        "带单位的时间，如 250ms、1.5s、40us 或 2min",
     ),
 };
 
@@ -141,7 +141,7 @@ const RATE: Units = Units {
     whole: false,
     allowed: (
         "a rate with its unit, such as 90/s, 0.1/s, 1k/s or 30/min",
-        "带单位的速率,如 90/s、0.1/s、1k/s 或 30/min",
+        "带单位的速率，如 90/s、0.1/s、1k/s 或 30/min",
     ),
 };
 
@@ -159,7 +159,7 @@ const BYTES: Units = Units {
     whole: true,
     allowed: (
         "a size with its unit, such as 1500B, 64KiB or 2MB",
-        "带单位的大小,如 1500B、64KiB 或 2MB",
+        "带单位的大小，如 1500B、64KiB 或 2MB",
     ),
 };
 
@@ -168,7 +168,7 @@ const BIT_RATE: Units = Units {
     whole: true,
     allowed: (
         "a bit rate with its unit, such as 100Mbit/s, or unlimited",
-        "带单位的比特率,如 100Mbit/s,或 unlimited",
+        "带单位的比特率，如 100Mbit/s,或 unlimited",
     ),
 };
 
@@ -177,7 +177,7 @@ const PPM: Units = Units {
     whole: true,
     allowed: (
         "a share with its unit, such as 5%, 0.1% or 250ppm",
-        "带单位的比例,如 5%、0.1% 或 250ppm",
+        "带单位的比例，如 5%、0.1% 或 250ppm",
     ),
 };
 
@@ -421,7 +421,7 @@ impl Amount {
     pub fn parse(text: &str) -> Result<Amount, Reason> {
         let refuse = || {
             let allowed = "a whole number, or unlimited where that makes sense";
-            Reason::new(text, Said::new(allowed, "整数;有意义时也可写 unlimited"))
+            Reason::new(text, Said::new(allowed, "整数；有意义时也可写 unlimited"))
         };
         let text = text.trim();
         if text == "unlimited" {

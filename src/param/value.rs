@@ -5,13 +5,7 @@ use crate::param::spec::Choice;
 use crate::param::text::{Lang, Reason, Said};
 use crate::param::units::{Amount, BitRate, Bytes, Ppm, Rate, parse_span, show_span, span_parts};
 
-/// A short name: `[a-z][a-z0-9-]{0,31}`; ids of actors, names of queues.
-///
-/// Empty where a parameter leaves the choice open.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
-pub struct Word(pub String);
-
-/// Short names, separated by commas in a link.
+/// Short names such as those of queues, separated by commas in a link.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Words(pub Vec<String>);
 
@@ -38,8 +32,6 @@ pub enum Kind {
     Bool,
     /// One of a few words.
     Choice,
-    /// A short name.
-    Word,
     /// Several short names.
     Words,
     /// Several spans of time.
@@ -65,8 +57,6 @@ pub enum Value {
     Bool(bool),
     /// The index of a choice among the parameter's choices.
     Choice(u8),
-    /// A short name.
-    Word(Word),
     /// Several short names.
     Words(Words),
     /// Several spans of time.
@@ -85,7 +75,6 @@ impl Value {
             Value::Amount(_) => Kind::Amount,
             Value::Bool(_) => Kind::Bool,
             Value::Choice(_) => Kind::Choice,
-            Value::Word(_) => Kind::Word,
             Value::Words(_) => Kind::Words,
             Value::Spans(_) => Kind::Spans,
         }
@@ -104,7 +93,6 @@ impl Value {
             Value::Amount(amount) => u64::from(amount.0),
             Value::Bool(on) => u64::from(*on),
             Value::Choice(index) => u64::from(*index),
-            Value::Word(word) => u64::from(!word.0.is_empty()),
             Value::Words(words) => words.0.len() as u64,
             Value::Spans(spans) => spans.0.len() as u64,
         }
@@ -123,7 +111,7 @@ impl Value {
             Kind::Amount => Some(Value::Amount(Amount(small))),
             Kind::Bool => Some(Value::Bool(ordinal != 0)),
             Kind::Choice => Some(Value::Choice(u8::try_from(ordinal).unwrap_or(u8::MAX))),
-            Kind::Word | Kind::Words | Kind::Spans => None,
+            Kind::Words | Kind::Spans => None,
         }
     }
 
@@ -142,7 +130,6 @@ impl Value {
                 Some(choice) => choice.word.to_owned(),
                 None => format!("choice-{index}"),
             },
-            Value::Word(word) => word.0.clone(),
             Value::Words(words) => words.0.join(","),
             Value::Spans(spans) => {
                 spans.0.iter().map(|span| show_span(*span)).collect::<Vec<_>>().join(",")
@@ -190,11 +177,10 @@ impl Value {
                 Some(choice) => choice.name.get(lang).to_owned(),
                 None => String::new(),
             },
-            Value::Word(word) => word.0.clone(),
             Value::Words(words) => words.0.join(", "),
             Value::Spans(spans) => match lang {
                 Lang::En => format!("times: {}", spans.0.len()),
-                Lang::Zh => format!("时刻数:{}", spans.0.len()),
+                Lang::Zh => format!("时刻数：{}", spans.0.len()),
             },
         }
     }
@@ -277,7 +263,6 @@ param!(BitRate, BitRate, BitRate::parse);
 param!(Ppm, Ppm, Ppm::parse);
 param!(Amount, Amount, Amount::parse);
 param!(bool, Bool, parse_bool);
-param!(Word, Word, Word::parse);
 param!(Words, Words, Words::parse);
 param!(Spans, Spans, Spans::parse);
 
@@ -289,26 +274,18 @@ pub fn is_word(text: &str) -> bool {
         && text.bytes().all(plain)
 }
 
-impl Word {
-    /// What is allowed.
-    pub fn allowed() -> Said {
-        Said::new(
-            "a short word of a-z, 0-9 and -, starting with a letter, at most 32 long",
-            "由 a-z、0-9 和 - 组成的短词,以字母开头,最长 32",
-        )
-    }
-
-    /// The word that `text` is; may be empty.
-    pub fn parse(text: &str) -> Result<Word, Reason> {
-        let text = text.trim();
-        if text.is_empty() || is_word(text) {
-            return Ok(Word(text.to_owned()));
-        }
-        Err(Reason::new(text, Word::allowed()))
-    }
+/// What a short word is, for errors.
+pub fn word_allowed() -> Said {
+    Said::new(
+        "a short word of a-z, 0-9 and -, starting with a letter, at most 32 long",
+        "由 a-z、0-9 和 - 组成的短词，以字母开头，最长 32",
+    )
 }
 
 impl Words {
+    /// No words.
+    pub const NONE: Words = Words(Vec::new());
+
     /// The words of a list.
     pub fn of(words: &[&str]) -> Words {
         Words(words.iter().map(|word| (*word).to_owned()).collect())
@@ -323,7 +300,7 @@ impl Words {
         for part in text.split(',') {
             let word = part.trim();
             if !is_word(word) {
-                return Err(Reason::new(word, Word::allowed()));
+                return Err(Reason::new(word, word_allowed()));
             }
             if words.iter().any(|earlier| earlier == word) {
                 let allowed = Said::new("each word only once", "每个词只能出现一次");
