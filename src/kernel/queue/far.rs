@@ -1,0 +1,183 @@
+//! The far part of the queue: entries beyond the near window, in buckets that get finer towards
+//! the present.
+//!
+//! A bucket is named by the highest base-64 digit in which its times differ from `base`, and by
+//! that digit's value: the lower the digit and the value, the earlier. Entries within a bucket
+//! are in no order. Chunks come from one pool, so the steady state allocates nothing.
+
+use super::key::Key;
+
+const DIGIT_BITS: u32 = 6;
+const LEVELS: usize = 11;
+const KEYS_PER_CHUNK: usize = 15;
+/// No chunk.
+const NONE: u32 = u32::MAX;
+
+/// The level above all: a window that holds every time.
+pub const WHOLE: u32 = LEVELS as u32;
+
+/// The lowest number of digits after which `difference` is zero.
+pub fn digits(difference: u64) -> u32 {
+    (63 - (difference | 1).leading_zeros()) / DIGIT_BITS + 1
+}
+
+/// `ns` with its lowest `level` digits zero.
+pub fn floor(ns: u64, level: u32) -> u64 {
+    let shift = level * DIGIT_BITS;
+    if shift < u64::BITS { ns >> shift << shift } else { 0 }
+}
+
+/// `ns` with its lowest `level` digits at their greatest.
+pub fn ceiling(ns: u64, level: u32) -> u64 {
+    let shift = level * DIGIT_BITS;
+    if shift < u64::BITS { ns | ((1 << shift) - 1) } else { u64::MAX }
+}
+
+#[derive(Clone, Copy)]
+struct Chunk {
+    keys: [Key; KEYS_PER_CHUNK],
+    len: u32,
+    next: u32,
+}
+
+/// A list of chunks of which only the first may have room.
+#[derive(Clone, Copy)]
+struct Bucket {
+    head: u32,
+    len: u32,
+}
+
+const EMPTY: Bucket = Bucket { head: NONE, len: 0 };
+
+/// Where a bucket is and what it spans.
+#[derive(Clone, Copy)]
+pub struct Place {
+    pub level: u32,
+    /// The earliest time that belongs here.
+    pub start: u64,
+    index: usize,
+}
+
+#[derive(Clone)]
+pub struct Far {
+    /// No entry is earlier. May only change so that every entry keeps its bucket.
+    pub base: u64,
+    buckets: Vec<Bucket>,
+    /// For each level, which of its buckets hold something.
+    filled: [u64; LEVELS],
+    /// Which levels hold something.
+    levels: u32,
+    chunks: Vec<Chunk>,
+    /// The first unused chunk.
+    free: u32,
+}
+
+impl Far {
+    pub fn new() -> Far {
+        Far {
+            base: 0,
+            buckets: vec![EMPTY; LEVELS * 64],
+            filled: [0; LEVELS],
+            levels: 0,
+            chunks: Vec::new(),
+            free: NONE,
+        }
+    }
+
+    #[inline]
+    pub fn put(&mut self, key: Key) {
+        let level = digits(key.ns() ^ self.base) - 1;
+        let digit = key.ns() >> (level * DIGIT_BITS) & 63;
+        let bucket = &mut self.buckets[level as usize * 64 + digit as usize];
+        bucket.len += 1;
+        if let Some(chunk) = self.chunks.get_mut(bucket.head as usize)
+            && let Some(free) = chunk.keys.get_mut(chunk.len as usize)
+        {
+            *free = key;
+            chunk.len += 1;
+            return;
+        }
+        self.levels |= 1 << level;
+        self.filled[level as usize] |= 1 << digit;
+        self.put_in_new_chunk(level as usize * 64 + digit as usize, key);
+    }
+
+    #[inline(never)]
+    fn put_in_new_chunk(&mut self, index: usize, key: Key) {
+        let next = self.buckets[index].head;
+        let chunk = Chunk { keys: [key; KEYS_PER_CHUNK], len: 1, next };
+        if let Some(unused) = self.chunks.get_mut(self.free as usize) {
+            self.buckets[index].head = self.free;
+            self.free = unused.next;
+            *unused = chunk;
+        } else {
+            // There are at most 2^24 entries, so the number fits.
+            self.buckets[index].head = self.chunks.len() as u32;
+            self.chunks.push(chunk);
+        }
+    }
+
+    /// Moves all entries of a bucket to the end of `keys`.
+    pub fn take(&mut self, place: Place, keys: &mut Vec<Key>) {
+        let bucket = std::mem::replace(&mut self.buckets[place.index], EMPTY);
+        let mut at = bucket.head;
+        while let Some(chunk) = self.chunks.get_mut(at as usize) {
+            keys.extend_from_slice(&chunk.keys[..chunk.len as usize]);
+            let next = std::mem::replace(&mut chunk.next, self.free);
+            self.free = at;
+            at = next;
+        }
+        let level = place.index / 64;
+        self.filled[level] &= !(1 << (place.index % 64));
+        if self.filled[level] == 0 {
+            self.levels &= !(1 << level);
+        }
+    }
+
+    /// Removes every entry; the chunks stay.
+    pub fn clear(&mut self) {
+        let mut keys = Vec::new();
+        while let Some(place) = self.first() {
+            self.take(place, &mut keys);
+            keys.clear();
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.levels == 0
+    }
+
+    /// The bucket of the earliest entry.
+    pub fn first(&self) -> Option<Place> {
+        if self.levels == 0 {
+            return None;
+        }
+        let level = self.levels.trailing_zeros();
+        let digit = u64::from(self.filled[level as usize].trailing_zeros());
+        let start = floor(self.base, level + 1) | digit << (level * DIGIT_BITS);
+        Some(Place { level, start, index: level as usize * 64 + digit as usize })
+    }
+
+    pub fn len_of(&self, place: Place) -> u32 {
+        self.buckets[place.index].len
+    }
+
+    /// The entries of a bucket, in no order.
+    pub fn keys_of(&self, place: Place) -> impl Iterator<Item = Key> {
+        let mut at = self.buckets[place.index].head;
+        std::iter::from_fn(move || {
+            let chunk = self.chunks.get(at as usize)?;
+            at = chunk.next;
+            Some(&chunk.keys[..chunk.len as usize])
+        })
+        .flatten()
+        .copied()
+    }
+
+    /// All entries, in no order.
+    pub fn keys(&self) -> impl Iterator<Item = Key> {
+        (0..self.buckets.len())
+            .map(|index| Place { level: 0, start: 0, index })
+            .flat_map(|place| self.keys_of(place))
+    }
+}
