@@ -131,9 +131,12 @@ impl Value {
                 None => format!("choice-{index}"),
             },
             Value::Words(words) => words.0.join(","),
-            Value::Spans(spans) => {
-                spans.0.iter().map(|span| show_span(*span)).collect::<Vec<_>>().join(",")
-            }
+            Value::Spans(spans) => spans
+                .0
+                .iter()
+                .map(|span| show_span(*span))
+                .collect::<Vec<_>>()
+                .join(","),
         }
     }
 
@@ -328,13 +331,18 @@ impl Spans {
     ///
     /// Empty lines, lines that start with `#`, and a heading in the first line are passed over.
     pub fn from_csv(text: &str) -> Result<Spans, Reason> {
-        let lines = text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#'));
+        let lines = text
+            .lines()
+            .map(str::trim)
+            .filter(|l| !l.is_empty() && !l.starts_with('#'));
         let cells = lines.map(|line| {
             let cell = line.split([',', ';', '\t']).next().unwrap_or("");
             cell.trim().trim_matches('"').to_owned()
         });
         let heading = |cell: &str| cell.starts_with(|c: char| c.is_alphabetic());
-        let numbers = cells.enumerate().filter(|(i, cell)| *i != 0 || !heading(cell));
+        let numbers = cells
+            .enumerate()
+            .filter(|(i, cell)| *i != 0 || !heading(cell));
         Spans::collect(numbers.map(|(_, cell)| {
             let bare = cell.ends_with(|c: char| c.is_ascii_digit());
             parse_span(&if bare { cell + "s" } else { cell })
@@ -390,15 +398,29 @@ mod tests {
     #[test]
     fn a_list_has_a_limit() {
         let at_the_limit = vec!["1"; Spans::LIMIT].join("ms,") + "ms";
-        assert_eq!(Spans::parse(&at_the_limit).map(|spans| spans.0.len()), Ok(Spans::LIMIT));
+        assert_eq!(
+            Spans::parse(&at_the_limit).map(|spans| spans.0.len()),
+            Ok(Spans::LIMIT)
+        );
         assert!(Spans::parse(&(at_the_limit + ",1ms")).is_err());
     }
 
     #[test]
     fn words_are_short_and_different() {
-        assert_eq!(Words::parse("orders, mail"), Ok(Words::of(&["orders", "mail"])));
+        assert_eq!(
+            Words::parse("orders, mail"),
+            Ok(Words::of(&["orders", "mail"]))
+        );
         assert_eq!(Words::parse(""), Ok(Words::default()));
-        for bad in ["orders,orders", "Orders", "a b", "a,,b", "-a", &"a".repeat(33), "队列"] {
+        for bad in [
+            "orders,orders",
+            "Orders",
+            "a b",
+            "a,,b",
+            "-a",
+            &"a".repeat(33),
+            "队列",
+        ] {
             assert!(Words::parse(bad).is_err(), "{bad}");
         }
     }
