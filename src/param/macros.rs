@@ -409,7 +409,9 @@ mod tests {
         );
         assert!(said("prefetch", "0").contains("1 to unlimited"));
         assert!(said("queue", "orders,mail").contains("a short word"));
-        assert!(said("queues", &"a,".repeat(17)).contains("short word"));
+        let seventeen: Vec<String> = (0..17).map(|i| format!("q{i}")).collect();
+        assert!(said("queues", &seventeen.join(",")).contains("at most 16 short words"));
+        assert!(said("queues", "a,a").contains("only once"));
     }
 
     #[test]
