@@ -41,18 +41,41 @@ impl Gap {
 
 #[derive(Clone, Debug)]
 enum Step {
-    Schedule { n: u32, gap: Gap },
+    Schedule {
+        n: u32,
+        gap: Gap,
+    },
     /// Many events for one instant.
-    Burst { n: u32, gap: Gap },
-    Pop { n: u32 },
+    Burst {
+        n: u32,
+        gap: Gap,
+    },
+    Pop {
+        n: u32,
+    },
     /// Pops and schedules by turns.
-    Hold { n: u32, gap: Gap },
+    Hold {
+        n: u32,
+        gap: Gap,
+    },
     /// Pops up to a horizon, then schedules from the last pop on.
-    PopUntil { horizon: Gap, n: u32, gap: Gap },
-    Arm { timer: usize, gap: Gap },
-    Disarm { timer: usize },
+    PopUntil {
+        horizon: Gap,
+        n: u32,
+        gap: Gap,
+    },
+    Arm {
+        timer: usize,
+        gap: Gap,
+    },
+    Disarm {
+        timer: usize,
+    },
     /// Arms all timers before each of several pops.
-    ArmAndPop { n: u32, gap: Gap },
+    ArmAndPop {
+        n: u32,
+        gap: Gap,
+    },
     Copy,
     PopAll,
 }
@@ -201,7 +224,8 @@ impl Pair {
 fn gap() -> impl Strategy<Value = Gap> {
     prop_oneof![
         Just(Gap::Zero),
-        prop_oneof![Just(2), Just(100), Just(5_000), Just(1 << 30), Just(1 << 40)].prop_map(Gap::Below),
+        prop_oneof![Just(2), Just(100), Just(5_000), Just(1 << 30), Just(1 << 40)]
+            .prop_map(Gap::Below),
         prop_oneof![Just(1), Just(64), Just(1_000_000)].prop_map(Gap::Ties),
         Just(Gap::PowersOfTwo),
         Just(Gap::Mixed),

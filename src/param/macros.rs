@@ -27,10 +27,7 @@ pub trait Params {
 
 /// The index of the parameter with a key.
 pub fn index_of(specs: &[Spec], key: &str) -> Option<u8> {
-    specs
-        .iter()
-        .position(|spec| spec.key == key)
-        .map(|index| index as u8)
+    specs.iter().position(|spec| spec.key == key).map(|index| index as u8)
 }
 
 /// Whether `key` is `field` with `-` for `_`: the rule that [`params!`](crate::params) follows.
@@ -132,7 +129,7 @@ macro_rules! choices {
 ///
 /// Each entry: field, type, default, the range with its scale (`scale log`, or `step X`) and, where
 /// it is narrower, the slider's part of it; or `choice`, `switch`, `words N` (at most N short
-/// words), `list N` (at most N times); whether it applies `live` or at a `restart`, name and
+/// words), `spans N` (at most N times); whether it applies `live` or at a `restart`, name and
 /// help in English and Chinese, and the source. The key is the field with `-` for `_`.
 ///
 /// ```
@@ -177,7 +174,7 @@ macro_rules! params {
                 $(, choice)?
                 $(, switch)?
                 $(, words $words:expr)?
-                $(, list $list:expr)?
+                $(, spans $spans:expr)?
                 , applies $applies:ident
                 , name ($name_en:literal, $name_zh:literal)
                 , help ($help_en:literal, $help_zh:literal)
@@ -214,7 +211,7 @@ macro_rules! params {
                     range_of: || $crate::params!(@pair $ty $(, $min, $max)?),
                     slider_of: || $crate::params!(@pair $ty $(, $from, $to)?),
                     step_of: || $crate::params!(@one $ty $(, $step)?),
-                    entries: 0 $( + $words )? $( + $list )?,
+                    entries: 0 $( + $words )? $( + $spans )?,
                 } ),*
             ];
 
@@ -301,7 +298,7 @@ macro_rules! params {
 mod tests {
     use super::*;
     use crate::kernel::SimSpan;
-    use crate::param::{Amount, BitRate, Bytes, Kind, Lang, Ppm, Rate, Scale, Words};
+    use crate::param::{Amount, BitRate, Bytes, Kind, Lang, Ppm, Rate, Scale, Spans, Words};
     use crate::param::{Applies, Param};
     use proptest::prelude::*;
 
@@ -351,6 +348,9 @@ mod tests {
             /// Queues.
             queues: Words = Words::of(&["orders"]), words 16, applies restart,
                 name ("Queues", "队列"), help ("Names.", "名称。"), source "test";
+            /// Instants.
+            times: Spans = Spans::NONE, spans 3, applies restart, name ("Times", "时刻"),
+                help ("When.", "何时。"), source "test";
             /// A queue.
             queue: Words = Words::NONE, words 1, applies restart, name ("Queue", "队列"),
                 help ("Name.", "名称。"), source "test";
@@ -394,10 +394,7 @@ mod tests {
     #[test]
     fn refusals_name_what_is_allowed() {
         let said = |key: &str, text: &str| spec(key).parse(text).expect_err("refused").to_string();
-        assert_eq!(
-            said("delay", "3s"),
-            "`3s` is not allowed here; allowed: 0 to 2s"
-        );
+        assert_eq!(said("delay", "3s"), "`3s` is not allowed here; allowed: 0 to 2s");
         assert_eq!(
             said("overflow", "drop"),
             "`drop` is not allowed here; allowed: block, reject, drop-oldest \
@@ -411,60 +408,37 @@ mod tests {
         assert!(said("queue", "orders,mail").contains("a short word"));
         let seventeen: Vec<String> = (0..17).map(|i| format!("q{i}")).collect();
         assert!(said("queues", &seventeen.join(",")).contains("at most 16 short words"));
+        assert!(said("times", "1ms,2ms,3ms,4ms").contains("at most 3 times"));
+        assert!(said("times", "2ms,1ms").contains("ascending"));
         assert!(said("queues", "a,a").contains("only once"));
     }
 
     #[test]
     fn unlimited_is_at_the_right_end_and_zero_at_the_left() {
         let line = spec("line-rate");
-        assert_eq!(
-            line.to_position(&Value::BitRate(BitRate::UNLIMITED)),
-            Spec::LAST
-        );
-        assert_eq!(
-            line.at_position(Spec::LAST),
-            Value::BitRate(BitRate::UNLIMITED)
-        );
-        assert_ne!(
-            line.at_position(Spec::LAST - 1),
-            Value::BitRate(BitRate::UNLIMITED)
-        );
+        assert_eq!(line.to_position(&Value::BitRate(BitRate::UNLIMITED)), Spec::LAST);
+        assert_eq!(line.at_position(Spec::LAST), Value::BitRate(BitRate::UNLIMITED));
+        assert_ne!(line.at_position(Spec::LAST - 1), Value::BitRate(BitRate::UNLIMITED));
         assert_eq!(spec("rate").at_position(0), Value::Rate(Rate::ZERO));
         assert_eq!(spec("rate").at_position(1), Value::Rate(Rate(100_000)));
-        assert_eq!(
-            spec("prefetch").at_position(Spec::LAST),
-            Value::Amount(Amount(100))
-        );
+        assert_eq!(spec("prefetch").at_position(Spec::LAST), Value::Amount(Amount(100)));
     }
 
     #[test]
     fn a_logarithmic_slider_stops_at_two_digits_a_linear_one_at_its_steps() {
         for position in 0..=Spec::LAST {
-            let Value::Rate(rate) = spec("rate").at_position(position) else {
-                panic!("a rate")
-            };
+            let Value::Rate(rate) = spec("rate").at_position(position) else { panic!("a rate") };
             let digits = rate.0.to_string();
-            assert!(
-                digits.len() <= 2 || digits[2..].bytes().all(|b| b == b'0'),
-                "{digits}"
-            );
-            let Value::Span(delay) = spec("delay").at_position(position) else {
-                panic!("a span")
-            };
+            assert!(digits.len() <= 2 || digits[2..].bytes().all(|b| b == b'0'), "{digits}");
+            let Value::Span(delay) = spec("delay").at_position(position) else { panic!("a span") };
             assert_eq!(delay.as_ns() % 5_000_000, 0);
         }
         let rate = |n| Value::Rate(Rate::per_s(n));
         assert_eq!(spec("rate").nudge(&rate(36), 1), rate(37));
         assert_eq!(spec("rate").nudge(&rate(100), -1), rate(99));
         assert_eq!(spec("rate").nudge(&rate(100), 2), rate(120));
-        assert_eq!(
-            spec("ordered").nudge(&Value::Bool(false), 1),
-            Value::Bool(true)
-        );
-        assert_eq!(
-            spec("prefetch").nudge(&Value::Amount(Amount(2)), 1),
-            Value::Amount(Amount(3))
-        );
+        assert_eq!(spec("ordered").nudge(&Value::Bool(false), 1), Value::Bool(true));
+        assert_eq!(spec("prefetch").nudge(&Value::Amount(Amount(2)), 1), Value::Amount(Amount(3)));
     }
 
     proptest! {
@@ -494,10 +468,7 @@ mod tests {
     fn choices_are_parameters() {
         assert_eq!(Overflow::default(), Overflow::Block);
         assert_eq!(Overflow::parse("drop-oldest"), Ok(Overflow::DropOldest));
-        assert_eq!(
-            Overflow::from_value(&Value::Choice(1)),
-            Some(Overflow::Reject)
-        );
+        assert_eq!(Overflow::from_value(&Value::Choice(1)), Some(Overflow::Reject));
         assert_eq!(Overflow::from_value(&Value::Choice(3)), None);
         assert_eq!(Overflow::Reject.label(Lang::Zh), "拒绝");
     }

@@ -65,10 +65,7 @@ pub struct Spec {
 
 impl std::fmt::Debug for Spec {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Spec")
-            .field("key", &self.key)
-            .field("kind", &self.kind)
-            .finish()
+        f.debug_struct("Spec").field("key", &self.key).field("kind", &self.kind).finish()
     }
 }
 
@@ -177,8 +174,7 @@ impl Spec {
             Kind::Words => Words::parse(text).map(Value::Words),
             Kind::Spans => Spans::parse(text).map(Value::Spans),
         }?;
-        self.check(&value)
-            .map_err(|reason| Reason::new(text, reason.allowed))?;
+        self.check(&value).map_err(|reason| Reason::new(text, reason.allowed))?;
         Ok(value)
     }
 
@@ -249,11 +245,7 @@ impl Spec {
         let axis = self.axis();
         let mut at = value.ordinal().clamp(axis.first, axis.last);
         for _ in 0..steps.unsigned_abs().min(Spec::LAST) {
-            at = if 0 < steps {
-                self.above(at, &axis)
-            } else {
-                self.below(at, &axis)
-            };
+            at = if 0 < steps { self.above(at, &axis) } else { self.below(at, &axis) };
         }
         self.value_at(at)
     }
@@ -334,22 +326,9 @@ impl Spec {
             Kind::Ppm => (10, u64::MAX - 1),
             _ => (1, 1_000_000),
         };
-        let least = if first == 0 {
-            smallest.min(last)
-        } else {
-            first
-        };
-        let greatest = if last == u64::MAX {
-            largest.max(least)
-        } else {
-            last
-        };
-        Axis {
-            first,
-            least,
-            greatest,
-            last,
-        }
+        let least = if first == 0 { smallest.min(last) } else { first };
+        let greatest = if last == u64::MAX { largest.max(least) } else { last };
+        Axis { first, least, greatest, last }
     }
 }
 
@@ -364,21 +343,13 @@ struct Axis {
 impl Axis {
     /// Share of the slider where the inner part starts.
     fn inner_from(&self) -> f64 {
-        if self.first < self.least {
-            1.0 / f64::from(Spec::LAST)
-        } else {
-            0.0
-        }
+        if self.first < self.least { 1.0 / f64::from(Spec::LAST) } else { 0.0 }
     }
 
     /// Share of the slider where the inner part ends.
     fn inner_to(&self) -> f64 {
         let last = f64::from(Spec::LAST);
-        if self.greatest < self.last {
-            (last - 1.0) / last
-        } else {
-            1.0
-        }
+        if self.greatest < self.last { (last - 1.0) / last } else { 1.0 }
     }
 
     fn inner_share(&self, at: u64) -> f64 {

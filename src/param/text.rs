@@ -59,10 +59,7 @@ impl Text {
 
     /// The same text, owned.
     pub fn said(&self) -> Said {
-        Said {
-            en: self.en.to_owned(),
-            zh: self.zh.to_owned(),
-        }
+        Said { en: self.en.to_owned(), zh: self.zh.to_owned() }
     }
 }
 
@@ -78,10 +75,7 @@ pub struct Said {
 impl Said {
     /// A text from its two forms.
     pub fn new(en: impl Into<String>, zh: impl Into<String>) -> Said {
-        Said {
-            en: en.into(),
-            zh: zh.into(),
-        }
+        Said { en: en.into(), zh: zh.into() }
     }
 
     /// The same words in both languages: an id, a number.
@@ -122,11 +116,7 @@ impl Reason {
 
     /// A refusal of `value`.
     pub fn new(value: impl AsRef<str>, allowed: Said) -> Reason {
-        Reason {
-            value: shorten(value.as_ref(), Reason::SHOWN),
-            allowed,
-            hint: None,
-        }
+        Reason { value: shorten(value.as_ref(), Reason::SHOWN), allowed, hint: None }
     }
 
     /// The same refusal with a near miss.
@@ -180,11 +170,7 @@ pub fn shorten(text: &str, limit: usize) -> String {
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     /// Longer words than this are not compared: no key of ours is as long.
     const LONGEST: usize = 48;
-    let word: Vec<char> = word
-        .chars()
-        .take(LONGEST + 1)
-        .flat_map(char::to_lowercase)
-        .collect();
+    let word: Vec<char> = word.chars().take(LONGEST + 1).flat_map(char::to_lowercase).collect();
     if word.is_empty() || LONGEST < word.len() {
         return None;
     }
@@ -249,10 +235,7 @@ mod tests {
     #[test]
     fn distance_counts_a_swap_of_neighbours_once() {
         let slips = |a: &str, b: &str| {
-            distance(
-                &a.chars().collect::<Vec<_>>(),
-                &b.chars().collect::<Vec<_>>(),
-            )
+            distance(&a.chars().collect::<Vec<_>>(), &b.chars().collect::<Vec<_>>())
         };
         assert_eq!(slips("ab", "ba"), 1);
         assert_eq!(slips("", "abc"), 3);

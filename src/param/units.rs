@@ -86,11 +86,11 @@ impl BitRate {
     }
 
     /// Time to transmit `bytes`, rounded up to a nanosecond; zero when unlimited.
-    pub fn time_for(self, bytes: Bytes) -> SimSpan {
+    pub fn time_for(self, bytes: u64) -> SimSpan {
         if self.0 == 0 {
             return SimSpan::ZERO;
         }
-        let ns = (u128::from(bytes.0) * 8 * 1_000_000_000).div_ceil(u128::from(self.0));
+        let ns = (u128::from(bytes) * 8 * 1_000_000_000).div_ceil(u128::from(self.0));
         SimSpan::ns(u64::try_from(ns).unwrap_or(u64::MAX))
     }
 }
@@ -137,11 +137,7 @@ const SPAN: Units = Units {
 };
 
 const RATE: Units = Units {
-    known: &[
-        ("/s", 1_000_000),
-        ("k/s", 1_000_000_000),
-        ("M/s", 1_000_000_000_000),
-    ],
+    known: &[("/s", 1_000_000), ("k/s", 1_000_000_000), ("M/s", 1_000_000_000_000)],
     whole: false,
     allowed: (
         "a rate with its unit, such as 90/s, 0.1/s, 1k/s or 30/min",
@@ -168,12 +164,7 @@ const BYTES: Units = Units {
 };
 
 const BIT_RATE: Units = Units {
-    known: &[
-        ("Mbit/s", 1_000_000),
-        ("kbit/s", 1_000),
-        ("Gbit/s", 1_000_000_000),
-        ("bit/s", 1),
-    ],
+    known: &[("Mbit/s", 1_000_000), ("kbit/s", 1_000), ("Gbit/s", 1_000_000_000), ("bit/s", 1)],
     whole: true,
     allowed: (
         "a bit rate with its unit, such as 100Mbit/s, or unlimited",
@@ -207,11 +198,7 @@ impl Units {
             let names = || self.known.iter().map(|(name, _)| *name);
             // `MS` is ms, `sec` is s, `msec` is ms; then slips of the fingers.
             let meant = names().find(|name| name.eq_ignore_ascii_case(unit));
-            let started = || {
-                names()
-                    .filter(|name| unit.starts_with(name))
-                    .max_by_key(|n| n.len())
-            };
+            let started = || names().filter(|name| unit.starts_with(name)).max_by_key(|n| n.len());
             let near = meant.or_else(started).or_else(|| nearest(unit, names()));
             let amount = text.trim().trim_end_matches(unit).trim_end();
             return Err(refuse().meant(near.map(|near| format!("{amount}{near}")).as_deref()));
@@ -238,9 +225,7 @@ fn split(text: &str) -> Option<(Decimal, &str)> {
     /// More digits than this mean nothing in any unit.
     const LONGEST: usize = 20;
     let text = text.trim();
-    let end = text
-        .find(|c: char| !c.is_ascii_digit() && c != '.')
-        .unwrap_or(text.len());
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(end);
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     let fraction = match (number.ends_with('.'), fraction) {
@@ -252,13 +237,7 @@ fn split(text: &str) -> Option<(Decimal, &str)> {
         return None;
     }
     let digits = format!("{whole}{fraction}").parse().ok()?;
-    Some((
-        Decimal {
-            digits,
-            places: fraction.len() as u32,
-        },
-        unit.trim_start(),
-    ))
+    Some((Decimal { digits, places: fraction.len() as u32 }, unit.trim_start()))
 }
 
 /// `number / worth` in plain decimals, without trailing zeros; `worth` is a power of ten.
@@ -274,9 +253,7 @@ fn decimals(number: u64, worth: u64) -> String {
 
 /// The first of `units` that divides `number`, with the whole number of them; the last must be 1.
 fn divided(number: u64, units: &[(&'static str, u64)]) -> (u64, &'static str) {
-    let fits = units
-        .iter()
-        .find(|(_, worth)| *worth <= number && number.is_multiple_of(*worth));
+    let fits = units.iter().find(|(_, worth)| *worth <= number && number.is_multiple_of(*worth));
     match fits {
         Some((name, worth)) => (number / worth, name),
         None => (number, units.last().map_or("", |(name, _)| name)),
@@ -291,42 +268,26 @@ pub fn parse_span(text: &str) -> Result<SimSpan, Reason> {
 /// The number and unit of a span, without a space between: the largest unit that it reaches.
 pub fn span_parts(span: SimSpan) -> (String, &'static str) {
     /// Spans from here on are written in minutes, hours or days if they come out whole.
-    const LONG: &[(&str, u64)] = &[
-        ("d", 86_400_000_000_000),
-        ("h", 3_600_000_000_000),
-        ("min", 60_000_000_000),
-    ];
-    const SHORT: &[(&str, u64)] = &[
-        ("s", 1_000_000_000),
-        ("ms", 1_000_000),
-        ("us", 1_000),
-        ("ns", 1),
-    ];
+    const LONG: &[(&str, u64)] =
+        &[("d", 86_400_000_000_000), ("h", 3_600_000_000_000), ("min", 60_000_000_000)];
+    const SHORT: &[(&str, u64)] =
+        &[("s", 1_000_000_000), ("ms", 1_000_000), ("us", 1_000), ("ns", 1)];
     let ns = span.as_ns();
     if ns == 0 {
         return ("0".to_owned(), "ms");
     }
-    let long = LONG
-        .iter()
-        .find(|(_, worth)| *worth <= ns && ns.is_multiple_of(*worth));
+    let long = LONG.iter().find(|(_, worth)| *worth <= ns && ns.is_multiple_of(*worth));
     if let Some((name, worth)) = long {
         return ((ns / worth).to_string(), name);
     }
-    let (name, worth) = SHORT
-        .iter()
-        .find(|(_, worth)| *worth <= ns)
-        .unwrap_or(&SHORT[3]);
+    let (name, worth) = SHORT.iter().find(|(_, worth)| *worth <= ns).unwrap_or(&SHORT[3]);
     (decimals(ns, *worth), name)
 }
 
 /// The canonical form of a span; zero is `0`.
 pub fn show_span(span: SimSpan) -> String {
     let (number, unit) = span_parts(span);
-    if span.is_zero() {
-        number
-    } else {
-        number + unit
-    }
+    if span.is_zero() { number } else { number + unit }
 }
 
 impl Rate {
@@ -411,12 +372,8 @@ impl BitRate {
 
     /// Number and unit, `None` when unlimited.
     pub fn parts(self) -> Option<(u64, &'static str)> {
-        const UNITS: &[(&str, u64)] = &[
-            ("Gbit/s", 1_000_000_000),
-            ("Mbit/s", 1_000_000),
-            ("kbit/s", 1_000),
-            ("bit/s", 1),
-        ];
+        const UNITS: &[(&str, u64)] =
+            &[("Gbit/s", 1_000_000_000), ("Mbit/s", 1_000_000), ("kbit/s", 1_000), ("bit/s", 1)];
         (self != BitRate::UNLIMITED).then(|| divided(self.0, UNITS))
     }
 
@@ -445,9 +402,7 @@ impl Ppm {
             return Err(Reason::new(text, allowed()).meant(meant.as_deref()));
         }
         let ppm = PPM.parse(text)?;
-        u32::try_from(ppm)
-            .map(Ppm)
-            .map_err(|_| Reason::new(text, allowed()))
+        u32::try_from(ppm).map(Ppm).map_err(|_| Reason::new(text, allowed()))
     }
 
     /// Percent in plain decimals.
@@ -535,9 +490,8 @@ mod tests {
     #[test]
     fn nonsense_is_refused() {
         let long = "9".repeat(400);
-        let bad = [
-            "", "ms", "-1ms", "1e3ms", "1.ms", ".5s", "1.2.3s", "NaN", "١s", "1\u{0}s", &long,
-        ];
+        let bad =
+            ["", "ms", "-1ms", "1e3ms", "1.ms", ".5s", "1.2.3s", "NaN", "١s", "1\u{0}s", &long];
         for text in bad {
             assert!(parse_span(text).is_err(), "{text:?}");
             assert!(Rate::parse(text).is_err(), "{text:?}");
@@ -566,9 +520,9 @@ mod tests {
 
     #[test]
     fn transmission_time_rounds_up() {
-        assert_eq!(BitRate::mbit(100).time_for(Bytes(1_500)), SimSpan::us(120));
-        assert_eq!(BitRate(3).time_for(Bytes(1)), SimSpan::ns(2_666_666_667));
-        assert_eq!(BitRate::UNLIMITED.time_for(Bytes(u64::MAX)), SimSpan::ZERO);
+        assert_eq!(BitRate::mbit(100).time_for(1_500), SimSpan::us(120));
+        assert_eq!(BitRate(3).time_for(1), SimSpan::ns(2_666_666_667));
+        assert_eq!(BitRate::UNLIMITED.time_for(u64::MAX), SimSpan::ZERO);
     }
 
     #[test]

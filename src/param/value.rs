@@ -9,7 +9,7 @@ use crate::param::units::{Amount, BitRate, Bytes, Ppm, Rate, parse_span, show_sp
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Words(pub Vec<String>);
 
-/// Instants or durations, separated by commas in a link.
+/// Instants in ascending order, as spans since the start; separated by commas in a link.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Spans(pub Vec<SimSpan>);
 
@@ -131,12 +131,9 @@ impl Value {
                 None => format!("choice-{index}"),
             },
             Value::Words(words) => words.0.join(","),
-            Value::Spans(spans) => spans
-                .0
-                .iter()
-                .map(|span| show_span(*span))
-                .collect::<Vec<_>>()
-                .join(","),
+            Value::Spans(spans) => {
+                spans.0.iter().map(|span| show_span(*span)).collect::<Vec<_>>().join(",")
+            }
         }
     }
 
@@ -316,6 +313,9 @@ impl Words {
 }
 
 impl Spans {
+    /// No instants.
+    pub const NONE: Spans = Spans(Vec::new());
+
     /// Most entries of a list.
     pub const LIMIT: usize = 100_000;
 
@@ -331,18 +331,13 @@ impl Spans {
     ///
     /// Empty lines, lines that start with `#`, and a heading in the first line are passed over.
     pub fn from_csv(text: &str) -> Result<Spans, Reason> {
-        let lines = text
-            .lines()
-            .map(str::trim)
-            .filter(|l| !l.is_empty() && !l.starts_with('#'));
+        let lines = text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#'));
         let cells = lines.map(|line| {
             let cell = line.split([',', ';', '\t']).next().unwrap_or("");
             cell.trim().trim_matches('"').to_owned()
         });
         let heading = |cell: &str| cell.starts_with(|c: char| c.is_alphabetic());
-        let numbers = cells
-            .enumerate()
-            .filter(|(i, cell)| *i != 0 || !heading(cell));
+        let numbers = cells.enumerate().filter(|(i, cell)| *i != 0 || !heading(cell));
         Spans::collect(numbers.map(|(_, cell)| {
             let bare = cell.ends_with(|c: char| c.is_ascii_digit());
             parse_span(&if bare { cell + "s" } else { cell })
@@ -356,7 +351,12 @@ impl Spans {
                 let allowed = Said::new("at most 100000 entries", "最多 100000 项");
                 return Err(Reason::new("…", allowed));
             }
-            list.push(span?);
+            let span = span?;
+            if list.last().is_some_and(|last| span < *last) {
+                let allowed = Said::new("times in ascending order", "按先后排列的时间");
+                return Err(Reason::new(show_span(span), allowed));
+            }
+            list.push(span);
         }
         Ok(Spans(list))
     }
@@ -389,8 +389,8 @@ mod tests {
 
     #[test]
     fn a_recorded_load_comes_from_the_first_column() {
-        let spans = Spans::from_csv("time,size\n# recorded\n0.5,100\n\n\"2\",7\n30ms,1\n");
-        let expected = Spans(vec![SimSpan::ms(500), SimSpan::s(2), SimSpan::ms(30)]);
+        let spans = Spans::from_csv("time,size\n# recorded\n0.5,100\n\n700ms,1\n\"2\",7\n");
+        let expected = Spans(vec![SimSpan::ms(500), SimSpan::ms(700), SimSpan::s(2)]);
         assert_eq!(spans, Ok(expected));
         assert!(Spans::from_csv("1\nnonsense\n").is_err());
     }
@@ -398,29 +398,15 @@ mod tests {
     #[test]
     fn a_list_has_a_limit() {
         let at_the_limit = vec!["1"; Spans::LIMIT].join("ms,") + "ms";
-        assert_eq!(
-            Spans::parse(&at_the_limit).map(|spans| spans.0.len()),
-            Ok(Spans::LIMIT)
-        );
+        assert_eq!(Spans::parse(&at_the_limit).map(|spans| spans.0.len()), Ok(Spans::LIMIT));
         assert!(Spans::parse(&(at_the_limit + ",1ms")).is_err());
     }
 
     #[test]
     fn words_are_short_and_different() {
-        assert_eq!(
-            Words::parse("orders, mail"),
-            Ok(Words::of(&["orders", "mail"]))
-        );
+        assert_eq!(Words::parse("orders, mail"), Ok(Words::of(&["orders", "mail"])));
         assert_eq!(Words::parse(""), Ok(Words::default()));
-        for bad in [
-            "orders,orders",
-            "Orders",
-            "a b",
-            "a,,b",
-            "-a",
-            &"a".repeat(33),
-            "队列",
-        ] {
+        for bad in ["orders,orders", "Orders", "a b", "a,,b", "-a", &"a".repeat(33), "队列"] {
             assert!(Words::parse(bad).is_err(), "{bad}");
         }
     }
@@ -429,7 +415,7 @@ mod tests {
         #[test]
         fn lists_and_switches_round_trip(
             words in proptest::collection::btree_set("[a-z][a-z0-9-]{0,31}", 0..6),
-            spans in proptest::collection::vec(any::<u64>(), 0..6),
+            spans in proptest::collection::btree_set(any::<u64>(), 0..6),
             on: bool,
         ) {
             let words = Words(words.into_iter().collect());
