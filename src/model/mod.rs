@@ -1,2 +1,18 @@
-//! model
+//! The models: actors decide, channels carry.
+//!
+//! Every machine is plain data driven by calls; none knows the world, a screen or a clock.
+//! Read [`message`] and [`fact`] first, then [`ground`] for what a handler may reach.
+
+pub mod actor;
 pub mod broker;
+pub mod channel;
+pub mod command;
+pub mod fact;
+pub mod ground;
+pub mod message;
+pub mod spread;
+
+pub use command::{Command, Node};
+pub use fact::{Cause, Fact, FactLog, Why};
+pub use ground::{Ctx, Event, Ground};
+pub use message::{ActorId, ChannelId, Message, MsgId, Parcel};

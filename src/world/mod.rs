@@ -1,1 +1,6 @@
-//! world
+//! The world: arenas, scenarios, sessions, links.
+
+pub mod arena;
+mod commands;
+
+pub use arena::{ActorNode, ActorState, Plan, Stop, World};

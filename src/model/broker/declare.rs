@@ -3,7 +3,8 @@
 use super::effect::{ChannelError, Difference, DropReason, Effect};
 use super::exchange::{Binding, Exchange, ExchangeKind, ExchangeSpec};
 use super::names::Name;
-use super::queue::{Queue, QueueSpec};
+use super::publish::drop_excess;
+use super::queue::{Overflow, Queue, QueueSpec};
 use super::{Broker, ChannelNo, ConnectionNo, ExchangeId, QueueId};
 
 /// Most queues, and most exchanges, in one broker.
@@ -23,6 +24,20 @@ impl<M: Copy> Broker<M> {
     pub fn add_queue(&mut self, name: &str, spec: QueueSpec) -> QueueId {
         let name = self.names.intern(name);
         self.names.queue(name).unwrap_or_else(|| self.insert_queue(name, spec, None))
+    }
+
+    /// Changes a queue's limit while it runs, as a policy does; what is over it goes at once.
+    pub fn limit(
+        &mut self,
+        id: QueueId,
+        max_length: Option<u32>,
+        overflow: Overflow,
+        out: &mut Vec<Effect<M>>,
+    ) {
+        let Some(queue) = self.queues.get_mut(u32::from(id.0)) else { return };
+        queue.spec = QueueSpec { max_length, overflow, ..queue.spec };
+        drop_excess(id, queue, out);
+        self.tell_room(id, out);
     }
 
     /// Makes an exchange, or finds the one of that name as it is.

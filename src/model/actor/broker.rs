@@ -1,0 +1,396 @@
+//! The queue broker as an actor: connections, back-pressure and facts around the machine in
+//! [`crate::model::broker`].
+//!
+//! Its queues are transient: a crash empties them. It leaves out the time that a broker itself
+//! needs, durable queues and exchanges beyond direct and fanout.
+//! Read `docs/models/broker.md` before editing.
+
+use std::collections::VecDeque;
+
+use crate::model::broker::{
+    AckMode, Broker, ChannelNo, ConnectionNo, ConsumeSpec, ConsumerId, DropReason, Effect,
+    Overflow, QueueId, QueueSpec, Taken,
+};
+use crate::model::command::Node;
+use crate::model::fact::{Cause, Fact, Why};
+use crate::model::ground::{Ctx, Lane};
+use crate::model::message::{Message, Parcel};
+use crate::param::{Amount, Reason, Value, Words};
+
+choices! {
+    /// To which queues a message goes.
+    pub enum Routing {
+        /// To the queue that its routing key names.
+        Direct = "direct" ("direct", "直连"),
+        /// To every queue.
+        Fanout = "fanout" ("fanout", "广播"),
+    }
+}
+
+choices! {
+    /// What a full queue does.
+    pub enum WhenFull {
+        /// It takes nothing more: senders wait.
+        Block = "block" ("block the sender", "阻塞发送方"),
+        /// It refuses what is new.
+        Reject = "reject" ("reject the new", "拒绝新消息"),
+        /// It drops what is oldest.
+        DropOldest = "drop-oldest" ("drop the oldest", "丢弃最旧"),
+    }
+}
+
+params! {
+    /// What a queue broker does.
+    pub struct BrokerParams for "broker" {
+        /// The names of its queues.
+        queues: Words = Words::of(&["queue"]), words 16, applies restart,
+            name ("Queues", "队列"),
+            help ("The names of its queues.", "各队列的名称。"),
+            source "AMQP 0-9-1, queue.declare";
+        /// To which queues a message goes.
+        routing: Routing = Routing::Direct, choice, applies restart,
+            name ("Routing", "路由"),
+            help ("Direct: to the queue of the routing key. Fanout: a copy to every queue.",
+                "直连：送往路由键对应的队列。广播：每个队列一份。"),
+            source "AMQP 0-9-1, exchange types";
+        /// How many messages a queue holds ready.
+        capacity: Amount = Amount::UNLIMITED, range Amount(0) => Amount::UNLIMITED, scale log,
+            slider Amount(1) => Amount(10_000), applies live,
+            name ("Queue length, at most", "队列长度上限"),
+            help ("Ready messages that one queue holds.", "一个队列最多保存的就绪消息数。"),
+            source "RabbitMQ x-max-length";
+        /// What a full queue does.
+        when_full: WhenFull = WhenFull::Block, choice, applies live,
+            name ("When full", "队列满时"),
+            help ("Block the sender, reject the new message or drop the oldest.",
+                "阻塞发送方、拒绝新消息，或丢弃最旧的消息。"),
+            source "RabbitMQ x-overflow; block: our own policy";
+    }
+}
+
+/// Who is at a port.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Peer {
+    /// Its channel inside the broker.
+    pub channel: ChannelNo,
+    /// The queue it consumes, or publishes to.
+    pub queue: QueueId,
+    /// Its consumer, when it subscribed.
+    pub consumer: Option<ConsumerId>,
+    /// Whether delivering counts as acknowledging.
+    pub auto_ack: bool,
+    /// A publish that waits for room; nothing more is read from this port until then.
+    pub waiting: Option<(u64, Message)>,
+    /// Deliveries that wait for the channel to take them.
+    pub outgoing: VecDeque<Parcel>,
+}
+
+/// A queue broker.
+#[derive(Clone, PartialEq, Debug)]
+pub struct BrokerActor {
+    /// Its settings.
+    pub params: BrokerParams,
+    /// The machine.
+    pub broker: Broker<Message>,
+    /// Its queues, in the order of `params.queues`.
+    pub queues: Vec<QueueId>,
+    /// Its peers, by port.
+    pub peers: Vec<Peer>,
+    /// Names that peers use, by port; kept over a restart.
+    names: Vec<String>,
+    /// Whose turn it is to try again when there is room.
+    next_waiting: u16,
+    effects: Vec<Effect<Message>>,
+}
+
+impl BrokerActor {
+    /// A broker with empty queues.
+    pub fn new(params: BrokerParams) -> BrokerActor {
+        let mut actor = BrokerActor {
+            params,
+            broker: Broker::new(),
+            queues: Vec::new(),
+            peers: Vec::new(),
+            names: Vec::new(),
+            next_waiting: 0,
+            effects: Vec::new(),
+        };
+        actor.declare();
+        actor
+    }
+
+    /// Says which queue the peer at the next port names; an empty name takes the first queue.
+    pub fn attach(&mut self, name: &str) {
+        self.names.push(name.to_owned());
+        let port = self.names.len() - 1;
+        let peer = self.peer(port);
+        self.peers.push(peer);
+    }
+
+    /// A parcel came in.
+    pub fn on_message(&mut self, cx: &mut Ctx<'_>, port: u16, parcel: Parcel) {
+        match parcel {
+            Parcel::Publish { seq, message } => self.on_publish(cx, port, seq, message),
+            Parcel::Ack { tag, .. } => {
+                let channel = self.peers[usize::from(port)].channel;
+                self.broker.ack(channel, tag, false, &mut self.effects);
+            }
+            Parcel::Subscribe { prefetch, auto_ack } => self.subscribe(port, prefetch, auto_ack),
+            Parcel::Closed => self.on_closed(cx, port),
+            _ => {}
+        }
+        self.carry_out(cx);
+    }
+
+    /// The channel takes deliveries again.
+    pub fn on_writable(&mut self, cx: &mut Ctx<'_>, port: u16) {
+        let peer = &mut self.peers[usize::from(port)];
+        while let Some(parcel) = peer.outgoing.front().copied() {
+            if !cx.write(port, parcel, !peer.auto_ack) {
+                return;
+            }
+            peer.outgoing.pop_front();
+        }
+    }
+
+    /// Whether it reads from the port: not while a publish of that port waits for room.
+    pub fn wants(&self, port: u16) -> bool {
+        self.peers[usize::from(port)].waiting.is_none()
+    }
+
+    /// Its process dies, and its queues with it.
+    pub fn on_crash(&mut self, cx: &mut Ctx<'_>) {
+        let at = Node::Actor(cx.me);
+        let mut lose = |msg| cx.fact(Fact::Dropped { msg, at, why: Why::Crash });
+        for (_, queue) in self.broker.queues() {
+            queue.ready().for_each(|entry| lose(entry.message.id));
+        }
+        for (_, channel) in self.broker.channels() {
+            channel.unacked().for_each(|unacked| lose(unacked.entry.message.id));
+        }
+        for peer in &self.peers {
+            if let Some((_, message)) = peer.waiting {
+                lose(message.id);
+            }
+            if peer.auto_ack {
+                // The broker had already forgotten these; only the parcel held them.
+                peer.outgoing.iter().filter_map(Parcel::message).for_each(|m| lose(m.id));
+            }
+        }
+        self.broker = Broker::new();
+        self.queues.clear();
+        self.peers.clear();
+        self.declare();
+        self.peers = (0..self.names.len()).map(|port| self.peer(port)).collect();
+    }
+
+    /// Changes a live parameter.
+    pub fn set(&mut self, cx: &mut Ctx<'_>, index: u8, value: &Value) -> Result<(), Reason> {
+        self.params.set(index, value)?;
+        let spec = self.spec();
+        for queue in &self.queues {
+            self.broker.limit(*queue, spec.max_length, spec.overflow, &mut self.effects);
+        }
+        self.carry_out(cx);
+        self.retry_waiting(cx);
+        Ok(())
+    }
+
+    /// Whose delivery goes to which port.
+    fn port_of(&self, channel: ChannelNo) -> Option<u16> {
+        let port = self.peers.iter().position(|p| p.channel == channel)?;
+        Some(port as u16)
+    }
+
+    fn spec(&self) -> QueueSpec {
+        let overflow = match self.params.when_full {
+            WhenFull::Block => Overflow::Block,
+            WhenFull::Reject => Overflow::RejectPublish,
+            WhenFull::DropOldest => Overflow::DropHead,
+        };
+        let limit = self.params.capacity;
+        let max_length = (limit != Amount::UNLIMITED).then_some(limit.0);
+        QueueSpec { max_length, overflow, ..QueueSpec::default() }
+    }
+
+    fn declare(&mut self) {
+        let spec = self.spec();
+        for name in &self.params.queues.0 {
+            self.queues.push(self.broker.add_queue(name, spec));
+        }
+    }
+
+    fn peer(&mut self, port: usize) -> Peer {
+        let channel = self.broker.open_channel(ConnectionNo(port as u32));
+        let first = self.queues.first().copied().unwrap_or(QueueId(0));
+        let queue = self.broker.queue_named(&self.names[port]).unwrap_or(first);
+        Peer {
+            channel,
+            queue,
+            consumer: None,
+            auto_ack: false,
+            waiting: None,
+            outgoing: VecDeque::new(),
+        }
+    }
+
+    /// Subscribes, or subscribes anew with another window: what was delivered stays delivered.
+    fn subscribe(&mut self, port: u16, prefetch: u32, auto_ack: bool) {
+        let peer = &mut self.peers[usize::from(port)];
+        if let Some(consumer) = peer.consumer.take() {
+            self.broker.cancel(peer.channel, consumer, &mut self.effects);
+        }
+        peer.auto_ack = auto_ack;
+        let ack = if auto_ack { AckMode::Auto } else { AckMode::Manual };
+        self.broker.qos(peer.channel, prefetch, false, &mut self.effects);
+        let spec = ConsumeSpec { ack, ..ConsumeSpec::default() };
+        peer.consumer = self.broker.consume(peer.channel, peer.queue, spec, &mut self.effects);
+    }
+
+    /// The peer's process died: what it had not acknowledged comes back.
+    fn on_closed(&mut self, cx: &mut Ctx<'_>, port: u16) {
+        let peer = &mut self.peers[usize::from(port)];
+        for parcel in peer.outgoing.drain(..) {
+            if let (true, Some(m)) = (peer.auto_ack, parcel.message()) {
+                cx.fact(Fact::Dropped { msg: m.id, at: Node::Actor(cx.me), why: Why::Gone });
+            }
+        }
+        self.broker.close_channel(peer.channel, &mut self.effects);
+        let waiting = peer.waiting.take();
+        self.peers[usize::from(port)] = Peer { waiting, ..self.peer(usize::from(port)) };
+    }
+
+    fn on_publish(&mut self, cx: &mut Ctx<'_>, port: u16, seq: u64, message: Message) {
+        if !self.take(cx, port, seq, message) {
+            self.peers[usize::from(port)].waiting = Some((seq, message));
+            cx.fact(Fact::Held { msg: message.id, cause: Cause::BackPressure });
+        }
+    }
+
+    /// Routes a message; `false`: a queue is full and lets senders wait.
+    fn take(&mut self, cx: &mut Ctx<'_>, port: u16, seq: u64, message: Message) -> bool {
+        let Peer { channel, queue, .. } = self.peers[usize::from(port)];
+        let taken = match self.params.routing {
+            Routing::Direct => {
+                let out = &mut self.effects;
+                self.broker.publish_to(channel, queue, message.bytes, message, out)
+            }
+            Routing::Fanout => self.fan_out(cx, channel, message),
+        };
+        if matches!(taken, Taken::Blocked(_)) {
+            return false;
+        }
+        if seq != 0 {
+            let accepted = taken != Taken::Refused;
+            cx.write(port, Parcel::Confirm { seq, msg: message.id, accepted }, false);
+        }
+        true
+    }
+
+    /// A copy to every queue: the first takes the message itself, each other one a copy with a
+    /// number of its own.
+    fn fan_out(&mut self, cx: &mut Ctx<'_>, channel: ChannelNo, message: Message) -> Taken {
+        let bytes = message.bytes;
+        if let Some(full) = self.queues.iter().find(|q| !self.broker.can_take(**q, bytes)) {
+            // Asking the full queue makes it tell when there is room.
+            let full = *full;
+            return self.broker.publish_to(channel, full, bytes, message, &mut self.effects);
+        }
+        let mut taken = Taken::Unroutable;
+        for (n, queue) in self.queues.iter().enumerate() {
+            let mut copy = message;
+            if n != 0 {
+                copy.id = cx.new_message(message.key, bytes).id;
+                cx.fact(Fact::Copied { msg: copy.id, of: message.id, at: cx.me });
+            }
+            let one = self.broker.publish_to(channel, *queue, bytes, copy, &mut self.effects);
+            taken = if taken == Taken::Refused { taken } else { one };
+        }
+        taken
+    }
+
+    /// Turns what the machine did into parcels and facts.
+    fn carry_out(&mut self, cx: &mut Ctx<'_>) {
+        let mut room = false;
+        let mut effects = std::mem::take(&mut self.effects);
+        for effect in effects.drain(..) {
+            match effect {
+                Effect::Deliver { channel, tag, redelivered, ready, message, .. } => {
+                    self.deliver(cx, channel, tag, redelivered, ready, message);
+                }
+                Effect::Queued { ready, message, .. } => {
+                    cx.fact(Fact::Queued { msg: message.id, at: cx.me, depth: ready });
+                }
+                Effect::Requeued { ready, message, .. } => {
+                    cx.fact(Fact::Requeued { msg: message.id, at: cx.me, depth: ready });
+                }
+                Effect::Acked { message, .. } => {
+                    cx.fact(Fact::Acked { msg: message.id, at: cx.me });
+                }
+                Effect::Dropped { why, message, .. } => {
+                    let why = why_of(why);
+                    cx.fact(Fact::Dropped { msg: message.id, at: Node::Actor(cx.me), why });
+                }
+                Effect::Room { .. } => room = true,
+                _ => {}
+            }
+        }
+        self.effects = effects;
+        if room {
+            self.retry_waiting(cx);
+        }
+    }
+
+    fn deliver(
+        &mut self,
+        cx: &mut Ctx<'_>,
+        channel: ChannelNo,
+        tag: u64,
+        redelivered: bool,
+        depth: u32,
+        message: Message,
+    ) {
+        let Some(port) = self.port_of(channel) else { return };
+        let over = cx.seat.ports[usize::from(port)].channel;
+        let msg = message.id;
+        cx.fact(Fact::Dispatched { msg, at: cx.me, channel: over, redelivered, depth });
+        let parcel = Parcel::Deliver { tag, message, redelivered };
+        let peer = &mut self.peers[usize::from(port)];
+        let first = peer.outgoing.is_empty();
+        if !first || !cx.write(port, parcel, !peer.auto_ack) {
+            peer.outgoing.push_back(parcel);
+            cx.fact(Fact::Held { msg, cause: Cause::BackPressure });
+        }
+    }
+
+    /// Tries what waits for room, port after port, beginning where the last round stopped.
+    fn retry_waiting(&mut self, cx: &mut Ctx<'_>) {
+        let n = cx.n_ports();
+        for turn in 0..n {
+            let port = (self.next_waiting + turn) % n;
+            let Some((seq, message)) = self.peers[usize::from(port)].waiting else { continue };
+            if !self.take(cx, port, seq, message) {
+                self.next_waiting = port;
+                return;
+            }
+            self.peers[usize::from(port)].waiting = None;
+            self.carry_out(cx);
+            cx.read_again(port);
+            self.next_waiting = (port + 1) % n;
+        }
+    }
+
+    /// Whether the peer at a port consumes.
+    pub fn is_consumer(&self, cx: &Ctx<'_>, port: u16) -> bool {
+        cx.seat.ports[usize::from(port)].out == Lane::Forth
+    }
+}
+
+fn why_of(why: DropReason) -> Why {
+    match why {
+        DropReason::MaxLength => Why::Oldest,
+        DropReason::QueueFull => Why::Refused,
+        DropReason::Unroutable => Why::Unroutable,
+        DropReason::Rejected | DropReason::Purged | DropReason::QueueDeleted => Why::Refused,
+    }
+}

@@ -1,0 +1,299 @@
+//! The consumer: takes messages from a queue or straight from a sender, works on them, acknowledges.
+//!
+//! It models parallel workers with one memory in front, acknowledgement after the work or on
+//! delivery, and passing a message on. It leaves out batches, polling and the cost of acknowledging.
+//! Read `docs/models/consumer.md` before editing.
+
+use std::collections::VecDeque;
+
+use crate::kernel::{SimSpan, SimTime};
+use crate::model::actor::workers::{By, Job, Service, Workers};
+use crate::model::command::Node;
+use crate::model::fact::{Cause, Fact, Why};
+use crate::model::ground::{Ctx, Lane};
+use crate::model::message::Parcel;
+use crate::model::spread::Spread;
+use crate::param::{Amount, Ppm, Reason, Value, Words};
+
+choices! {
+    /// When a consumer acknowledges.
+    pub enum AckMode {
+        /// When the work is done.
+        AfterWork = "after-work" ("after work", "处理后"),
+        /// The broker forgets the message as it delivers it.
+        OnDelivery = "on-delivery" ("on delivery", "投递即确认"),
+    }
+}
+
+choices! {
+    /// What a full consumer does with what its sender offers.
+    pub enum WhenFull {
+        /// It stops reading; the sender waits.
+        Block = "block" ("block", "阻塞"),
+        /// It drops the message.
+        Drop = "drop" ("drop", "丢弃"),
+    }
+}
+
+params! {
+    /// What a consumer does.
+    pub struct ConsumerParams for "consumer" {
+        /// The broker's queue that it consumes; empty takes the broker's first.
+        queue: Words = Words::NONE, words 1, applies restart,
+            name ("Queue", "队列"),
+            help ("Which of the broker's queues it consumes.", "消费代理的哪个队列。"),
+            source "AMQP 0-9-1, basic.consume";
+        /// Mean time of the work on one message.
+        service: SimSpan = SimSpan::ms(50), range SimSpan::ZERO => SimSpan::s(3_600), scale log,
+            slider SimSpan::us(100) => SimSpan::s(10), applies live,
+            name ("Work per message", "每条处理时间"),
+            help ("How long one message takes, on average.", "处理一条消息平均所需的时间。"),
+            source "service time, Kendall's notation";
+        /// How that time spreads.
+        spread: Spread = Spread::Exponential, choice, applies live,
+            name ("Spread of work", "处理时间分布"),
+            help ("The law of the work's duration.", "处理时间服从的分布。"),
+            source "service-time distribution, Kendall's notation";
+        /// Standard deviation of that time divided by its mean.
+        variation: Ppm = Ppm(450_000), range Ppm(0) => Ppm(10_000_000), step Ppm(10_000),
+            slider Ppm(0) => Ppm(2_000_000), applies live,
+            name ("Variation of work", "处理时间变异"),
+            help ("Standard deviation / mean; constant and exponential ignore it.", "标准差除以均值；固定与指数分布忽略此项。"),
+            source "coefficient of variation";
+        /// How many messages are worked on at once.
+        parallelism: Amount = Amount(1), range Amount(1) => Amount(1_000), scale log,
+            slider Amount(1) => Amount(64), applies live,
+            name ("Workers", "并行数"),
+            help ("Messages worked on at the same time.", "同时处理的消息数。"),
+            source "servers c in M/M/c";
+        /// When it acknowledges.
+        ack: AckMode = AckMode::AfterWork, choice, applies restart,
+            name ("Acknowledge", "确认方式"),
+            help ("On delivery is faster, and loses messages in a crash.", "投递即确认更快，但崩溃时丢消息。"),
+            source "AMQP 0-9-1, basic.consume no-ack";
+        /// How many deliveries may be unacknowledged at once.
+        prefetch: Amount = Amount(10), range Amount(1) => Amount::UNLIMITED, scale log,
+            slider Amount(1) => Amount(1_000), applies live,
+            name ("Prefetch", "预取数"),
+            help ("Deliveries that may wait unacknowledged at this consumer.", "该消费者最多可持有的未确认消息数。"),
+            source "AMQP 0-9-1, basic.qos; RabbitMQ: per consumer";
+        /// How many messages wait in its own memory, when they come straight from a sender.
+        buffer: Amount = Amount::UNLIMITED, range Amount(0) => Amount::UNLIMITED, scale log,
+            slider Amount(0) => Amount(1_000), applies live,
+            name ("Own memory", "自身缓冲"),
+            help ("Messages that wait here when a sender is connected directly.", "与发送方直连时，最多在此等待的消息数。"),
+            source "K in M/M/c/K";
+        /// What happens when that memory is full.
+        when_full: WhenFull = WhenFull::Block, choice, applies live,
+            name ("When full", "满时"),
+            help ("Whether a direct sender waits or loses the message.", "直连的发送方是等待，还是丢失消息。"),
+            source "loss and blocking systems, Kleinrock 1975";
+    }
+}
+
+/// A consumer.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Consumer {
+    /// Its settings.
+    pub params: ConsumerParams,
+    /// Its workers and their memory.
+    pub workers: Workers,
+    /// Worked on, and waiting for the next place to take it: back-pressure.
+    pub outgoing: VecDeque<Job>,
+    next_output: u16,
+}
+
+impl Consumer {
+    /// An idle consumer.
+    pub fn new(params: ConsumerParams) -> Consumer {
+        let workers = Workers::new(params.parallelism.0);
+        Consumer { params, workers, outgoing: VecDeque::new(), next_output: 0 }
+    }
+
+    /// A parcel came in.
+    pub fn on_message(&mut self, cx: &mut Ctx<'_>, port: u16, parcel: Parcel) {
+        match parcel {
+            Parcel::Publish { seq, message } => {
+                let job = Job { message, port, by: By::Sender, tag: seq, redelivered: false };
+                self.take_from_sender(cx, job);
+            }
+            Parcel::Deliver { tag, message, redelivered } => {
+                let tag = if self.params.ack == AckMode::AfterWork { tag } else { 0 };
+                let job = Job { message, port, by: By::Broker, tag, redelivered };
+                self.workers.take(cx, job, self.service());
+            }
+            Parcel::Opened => self.subscribe(cx, port),
+            Parcel::Closed => self.workers.forget_connection(port),
+            _ => {}
+        }
+    }
+
+    /// Work ended.
+    pub fn on_wake(&mut self, cx: &mut Ctx<'_>) {
+        while let Some(job) = self.workers.finish(cx.now()) {
+            self.on_worked(cx, job);
+        }
+        self.go_on(cx);
+    }
+
+    /// The next place takes messages again.
+    pub fn on_writable(&mut self, cx: &mut Ctx<'_>) {
+        while let Some(job) = self.outgoing.pop_front() {
+            if !self.pass_on(cx, &job) {
+                self.outgoing.push_front(job);
+                return;
+            }
+        }
+        self.go_on(cx);
+        Self::read_all(cx);
+    }
+
+    /// When the next work ends.
+    pub fn next_wake(&self) -> Option<SimTime> {
+        self.workers.next_wake()
+    }
+
+    /// Whether it reads from the port.
+    pub fn wants(&self, cx: &Ctx<'_>, port: u16) -> bool {
+        let from_sender = cx.seat.ports[usize::from(port)].out == Lane::Back;
+        let full = self.params.when_full == WhenFull::Block && self.is_full();
+        !from_sender || (self.outgoing.is_empty() && !full)
+    }
+
+    /// Its process dies.
+    pub fn on_crash(&mut self, cx: &mut Ctx<'_>) {
+        self.workers.crash(cx);
+        let at = Node::Actor(cx.me);
+        for job in self.outgoing.drain(..) {
+            cx.fact(Fact::Dropped { msg: job.message.id, at, why: Why::Crash });
+        }
+    }
+
+    /// It starts anew and subscribes again.
+    pub fn on_restart(&mut self, cx: &mut Ctx<'_>) {
+        for port in 0..cx.n_ports() {
+            self.subscribe(cx, port);
+        }
+    }
+
+    /// What it asks its broker for.
+    pub fn subscription(&self) -> Parcel {
+        let prefetch = match self.params.prefetch {
+            Amount::UNLIMITED => 0,
+            Amount(n) => n,
+        };
+        Parcel::Subscribe { prefetch, auto_ack: self.params.ack == AckMode::OnDelivery }
+    }
+
+    /// Changes a live parameter.
+    pub fn set(&mut self, cx: &mut Ctx<'_>, index: u8, value: &Value) -> Result<(), Reason> {
+        let before = (self.params.prefetch, self.params.parallelism);
+        self.params.set(index, value)?;
+        if before.0 != self.params.prefetch {
+            self.on_restart(cx);
+        }
+        if before.1 != self.params.parallelism {
+            self.workers.resize(self.params.parallelism.0);
+        }
+        self.go_on(cx);
+        Ok(())
+    }
+
+    fn subscribe(&self, cx: &mut Ctx<'_>, port: u16) {
+        if cx.seat.ports[usize::from(port)].out == Lane::Back {
+            cx.write(port, self.subscription(), false);
+        }
+    }
+
+    fn service(&self) -> Service {
+        Service {
+            mean: self.params.service,
+            spread: self.params.spread,
+            variation_ppm: self.params.variation.0,
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        let all_busy = self.workers.n_busy() as usize >= self.workers.busy.len();
+        all_busy && self.params.buffer.0 <= self.workers.buffer.len() as u32
+    }
+
+    fn take_from_sender(&mut self, cx: &mut Ctx<'_>, job: Job) {
+        if self.params.when_full == WhenFull::Drop && self.is_full() {
+            let at = Node::Actor(cx.me);
+            cx.fact(Fact::Dropped { msg: job.message.id, at, why: Why::Refused });
+            if job.tag != 0 {
+                let confirm =
+                    Parcel::Confirm { seq: job.tag, msg: job.message.id, accepted: false };
+                cx.write(job.port, confirm, false);
+            }
+            return;
+        }
+        self.workers.take(cx, job, self.service());
+    }
+
+    /// The work on one message ended: its effect happens here, or it goes on to the next place.
+    fn on_worked(&mut self, cx: &mut Ctx<'_>, job: Job) {
+        let msg = job.message.id;
+        if self.has_output(cx) {
+            cx.fact(Fact::Worked { msg, at: cx.me });
+            if !self.outgoing.is_empty() || !self.pass_on(cx, &job) {
+                cx.fact(Fact::Held { msg, cause: Cause::BackPressure });
+                self.outgoing.push_back(job);
+            }
+        } else {
+            cx.fact(Fact::Done { msg, at: cx.me, answers: false });
+            Self::tell(cx, &job);
+        }
+    }
+
+    fn has_output(&self, cx: &Ctx<'_>) -> bool {
+        cx.seat.ports.iter().any(|p| p.out == Lane::Forth)
+    }
+
+    /// Writes the message to the next output in turn; acknowledges when it was taken.
+    fn pass_on(&mut self, cx: &mut Ctx<'_>, job: &Job) -> bool {
+        let outputs = cx.seat.ports.iter().filter(|p| p.out == Lane::Forth).count() as u16;
+        let turn = usize::from(self.next_output % outputs);
+        let port = (0..cx.n_ports())
+            .filter(|p| cx.seat.ports[usize::from(*p)].out == Lane::Forth)
+            .nth(turn);
+        let Some(port) = port else { return false };
+        if !cx.write(port, Parcel::Publish { seq: 0, message: job.message }, false) {
+            return false;
+        }
+        self.next_output = (self.next_output + 1) % outputs;
+        Self::tell(cx, job);
+        true
+    }
+
+    /// Tells whoever waits to hear that the job is done.
+    fn tell(cx: &mut Ctx<'_>, job: &Job) {
+        if job.tag == 0 {
+            return;
+        }
+        let msg = job.message.id;
+        let parcel = match job.by {
+            By::Broker => Parcel::Ack { tag: job.tag, msg },
+            By::Sender => Parcel::Confirm { seq: job.tag, msg, accepted: true },
+        };
+        cx.write(job.port, parcel, false);
+    }
+
+    /// Starts on what waits, and reads again what a full memory had left on the channel.
+    fn go_on(&mut self, cx: &mut Ctx<'_>) {
+        if !self.outgoing.is_empty() {
+            return;
+        }
+        self.workers.start_waiting(cx, self.service());
+        if self.params.buffer != Amount::UNLIMITED {
+            Self::read_all(cx);
+        }
+    }
+
+    fn read_all(cx: &mut Ctx<'_>) {
+        for port in 0..cx.n_ports() {
+            cx.read_again(port);
+        }
+    }
+}

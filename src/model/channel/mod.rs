@@ -1,0 +1,242 @@
+//! Channels carry parcels between two actors.
+//!
+//! Readiness works as in an operating system: a write is taken or refused; a refused writer is told
+//! when it may go on; an arriving parcel makes its reader readable.
+
+pub mod ideal;
+
+use crate::kernel::random::Streams;
+use crate::kernel::{SimTime, Timer};
+use crate::model::ground::Lane;
+use crate::model::message::{ActorId, Parcel};
+use crate::param::{Reason, Spec, Value};
+
+pub use ideal::{Ideal, IdealParams};
+
+/// What became of a write.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Offer {
+    /// Not taken: the channel is full.
+    Full,
+    /// Taken, and already at the reader's end.
+    Here,
+    /// Taken; it arrives later.
+    Flying,
+    /// Taken; it waits at the writer's end of a channel that is cut.
+    Waiting,
+    /// Taken, and lost.
+    Lost,
+}
+
+/// What a reader takes off a lane. Spans in ns, as in `Fact::Arrived`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Arrival {
+    /// What arrived.
+    pub parcel: Parcel,
+    /// Behind other bytes.
+    pub waited: u64,
+    /// Putting its own bytes on the channel.
+    pub sending: u64,
+    /// At the reader's end until it was read.
+    pub unread: u64,
+}
+
+/// A channel's parameters, by kind.
+#[derive(Clone, PartialEq, Debug)]
+pub enum ChannelParams {
+    /// An ideal path.
+    Ideal(IdealParams),
+}
+
+impl ChannelParams {
+    /// The defaults of the kind of that name.
+    pub fn of_kind(kind: &str) -> Option<ChannelParams> {
+        (kind == IdealParams::KIND).then(|| ChannelParams::Ideal(IdealParams::default()))
+    }
+
+    /// Every kind's name.
+    pub const KINDS: &'static [&'static str] = &[IdealParams::KIND];
+
+    /// The kind's name in documents.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            ChannelParams::Ideal(_) => IdealParams::KIND,
+        }
+    }
+
+    /// What can be set.
+    pub fn specs(&self) -> &'static [Spec] {
+        match self {
+            ChannelParams::Ideal(_) => IdealParams::SPECS,
+        }
+    }
+
+    /// The value of parameter `index` of [`Self::specs`].
+    pub fn get(&self, index: u8) -> Value {
+        match self {
+            ChannelParams::Ideal(p) => p.get(index),
+        }
+    }
+
+    /// Sets parameter `index`, if the value is in range.
+    pub fn set(&mut self, index: u8, value: &Value) -> Result<(), Reason> {
+        match self {
+            ChannelParams::Ideal(p) => p.set(index, value),
+        }
+    }
+}
+
+/// A channel of the world.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ChannelNode {
+    /// Hash of the channel's id, for random draws.
+    pub path: u64,
+    /// One end.
+    pub from: ActorId,
+    /// The other end.
+    pub to: ActorId,
+    /// Port number at `from`.
+    pub from_port: u16,
+    /// Port number at `to`.
+    pub to_port: u16,
+    /// Wake-ups of the two lanes.
+    pub timers: [Timer; 2],
+    /// What carries.
+    pub machine: Channel,
+}
+
+impl ChannelNode {
+    /// Who reads a lane, and on which of its ports.
+    pub fn reader(&self, lane: Lane) -> (ActorId, u16) {
+        match lane {
+            Lane::Forth => (self.to, self.to_port),
+            Lane::Back => (self.from, self.from_port),
+        }
+    }
+
+    /// Who writes a lane, and on which of its ports.
+    pub fn writer(&self, lane: Lane) -> (ActorId, u16) {
+        self.reader(lane.other())
+    }
+}
+
+/// What carries, by kind.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Channel {
+    /// An ideal path.
+    Ideal(Ideal),
+}
+
+impl Channel {
+    /// A channel with these parameters.
+    pub fn new(params: ChannelParams) -> Channel {
+        match params {
+            ChannelParams::Ideal(params) => Channel::Ideal(Ideal::new(params)),
+        }
+    }
+
+    /// The parameters as they are now.
+    pub fn params(&self) -> ChannelParams {
+        match self {
+            Channel::Ideal(c) => ChannelParams::Ideal(c.params.clone()),
+        }
+    }
+
+    /// Offers a parcel to a lane.
+    #[inline]
+    pub fn write(
+        &mut self,
+        lane: Lane,
+        now: SimTime,
+        parcel: Parcel,
+        streams: Streams,
+        path: u64,
+    ) -> Offer {
+        match self {
+            Channel::Ideal(c) => c.write(lane, now, parcel, streams, path),
+        }
+    }
+
+    /// Takes the next parcel at the reader's end.
+    #[inline]
+    pub fn read(&mut self, lane: Lane, now: SimTime) -> Option<Arrival> {
+        match self {
+            Channel::Ideal(c) => c.read(lane, now),
+        }
+    }
+
+    /// Moves what has arrived to the reader's end; whether there is something to read.
+    #[inline]
+    pub fn on_wake(&mut self, lane: Lane, now: SimTime) -> bool {
+        match self {
+            Channel::Ideal(c) => c.on_wake(lane, now),
+        }
+    }
+
+    /// When the next parcel reaches the end of the lane.
+    #[inline]
+    pub fn next_wake(&self, lane: Lane) -> Option<SimTime> {
+        match self {
+            Channel::Ideal(c) => c.next_wake(lane),
+        }
+    }
+
+    /// Whether the writer was refused and may go on now; asked once per refusal.
+    #[inline]
+    pub fn writer_may_go_on(&mut self, lane: Lane) -> bool {
+        match self {
+            Channel::Ideal(c) => c.writer_may_go_on(lane),
+        }
+    }
+
+    /// Whether there is something to read of which the reader has not been told.
+    #[inline]
+    pub fn reader_to_tell(&mut self, lane: Lane) -> bool {
+        match self {
+            Channel::Ideal(c) => c.reader_to_tell(lane),
+        }
+    }
+
+    /// The reader hears of what it was told.
+    #[inline]
+    pub fn reader_told(&mut self, lane: Lane) {
+        match self {
+            Channel::Ideal(c) => c.reader_told(lane),
+        }
+    }
+
+    /// Takes everything off a lane.
+    pub fn drain(&mut self, lane: Lane) -> Vec<Parcel> {
+        match self {
+            Channel::Ideal(c) => c.drain(lane),
+        }
+    }
+
+    /// Stops carrying.
+    pub fn cut(&mut self) {
+        match self {
+            Channel::Ideal(c) => c.cut(),
+        }
+    }
+
+    /// Carries again what waited since the cut.
+    pub fn mend(&mut self, now: SimTime) {
+        match self {
+            Channel::Ideal(c) => c.mend(now),
+        }
+    }
+
+    /// Loses the `nth` message from now on.
+    pub fn drop_nth(&mut self, nth: u32) {
+        match self {
+            Channel::Ideal(c) => c.drop_nth(nth),
+        }
+    }
+
+    /// Changes a live parameter.
+    pub fn set(&mut self, index: u8, value: &Value) -> Result<(), Reason> {
+        match self {
+            Channel::Ideal(c) => c.params.set(index, value),
+        }
+    }
+}

@@ -1,0 +1,338 @@
+//! Facts: what an observer could have seen.
+//!
+//! Models state facts and never count for a chart; sinks in `observe` read them. The digest over all
+//! facts is the run's fingerprint, whether or not anybody listens.
+//!
+//! **Holders.** Every copy of a message is held by one place at a time: a sender, a channel, a queue,
+//! a worker. A fact changes the number of holders as [`Fact::holders`] says; a message that nobody
+//! holds any more and that was not delivered is lost.
+
+use crate::kernel::{Digest, SimTime};
+use crate::model::command::Node;
+use crate::model::message::{ActorId, ChannelId, MsgId};
+use crate::param::Text;
+
+/// Why a copy of a message went away without being worked on.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[repr(u8)]
+pub enum Why {
+    /// The channel lost it.
+    Loss,
+    /// Its holder's process died.
+    Crash,
+    /// It reached a process that was gone.
+    Gone,
+    /// The queue was full and refuses what is new.
+    Refused,
+    /// The queue was full and gives up what is oldest.
+    Oldest,
+    /// No queue wanted it.
+    Unroutable,
+    /// The sender's own memory was full.
+    OutboxFull,
+    /// The sender gave up after its last try.
+    GaveUp,
+}
+
+impl Why {
+    /// In words.
+    pub fn text(self) -> Text {
+        match self {
+            Why::Loss => Text { en: "lost on the way", zh: "途中丢失" },
+            Why::Crash => Text { en: "its holder crashed", zh: "持有者崩溃" },
+            Why::Gone => Text { en: "nobody was there", zh: "对方已不在" },
+            Why::Refused => Text { en: "the queue was full", zh: "队列已满，被拒绝" },
+            Why::Oldest => {
+                Text { en: "oldest in a full queue", zh: "队列已满，最旧者被丢弃" }
+            }
+            Why::Unroutable => Text { en: "no queue for it", zh: "没有对应的队列" },
+            Why::OutboxFull => {
+                Text { en: "the sender's memory was full", zh: "发送方内存已满" }
+            }
+            Why::GaveUp => Text { en: "the sender gave up", zh: "发送方放弃" },
+        }
+    }
+}
+
+/// What a message waits for, or what is being done with it. Its latency is the sum over causes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[repr(u8)]
+pub enum Cause {
+    /// In its sender's memory, for no other reason named here.
+    Sender,
+    /// The next place takes no more for now.
+    BackPressure,
+    /// Its sender waits before trying again.
+    Retry,
+    /// Behind other bytes on the channel.
+    WireQueue,
+    /// Its own bytes are being put on the channel.
+    Serialisation,
+    /// On its way.
+    Propagation,
+    /// In the broker's queue.
+    BrokerQueue,
+    /// In the consumer's memory, behind another message.
+    BehindAnother,
+    /// Being worked on.
+    Processing,
+    /// Its holder is paused.
+    Paused,
+    /// Delivered to a consumer that died before it acknowledged.
+    LostDelivery,
+}
+
+impl Cause {
+    /// Every cause, in the order of the stacked chart from below.
+    pub const ALL: [Cause; 11] = [
+        Cause::Sender,
+        Cause::BackPressure,
+        Cause::Retry,
+        Cause::WireQueue,
+        Cause::Serialisation,
+        Cause::Propagation,
+        Cause::BrokerQueue,
+        Cause::BehindAnother,
+        Cause::Processing,
+        Cause::Paused,
+        Cause::LostDelivery,
+    ];
+
+    /// How many there are.
+    pub const COUNT: usize = Cause::ALL.len();
+
+    /// Its place in [`Cause::ALL`].
+    pub fn index(self) -> usize {
+        self as usize
+    }
+
+    /// The short word for links, CSV columns and style tokens.
+    pub fn key(self) -> &'static str {
+        match self {
+            Cause::Sender => "sender",
+            Cause::BackPressure => "back-pressure",
+            Cause::Retry => "retry",
+            Cause::WireQueue => "wire-queue",
+            Cause::Serialisation => "serialisation",
+            Cause::Propagation => "propagation",
+            Cause::BrokerQueue => "broker-queue",
+            Cause::BehindAnother => "behind-another",
+            Cause::Processing => "processing",
+            Cause::Paused => "paused",
+            Cause::LostDelivery => "lost-delivery",
+        }
+    }
+
+    /// As on the screen.
+    pub fn text(self) -> Text {
+        match self {
+            Cause::Sender => Text { en: "at the sender", zh: "在发送方" },
+            Cause::BackPressure => Text { en: "back-pressure", zh: "反压" },
+            Cause::Retry => Text { en: "waiting to retry", zh: "等待重试" },
+            Cause::WireQueue => Text { en: "behind other bytes", zh: "排队等待发送" },
+            Cause::Serialisation => Text { en: "serialisation", zh: "串行化" },
+            Cause::Propagation => Text { en: "propagation", zh: "传播" },
+            Cause::BrokerQueue => Text { en: "broker queue", zh: "代理队列" },
+            Cause::BehindAnother => Text { en: "behind another", zh: "排在他人之后" },
+            Cause::Processing => Text { en: "processing", zh: "处理" },
+            Cause::Paused => Text { en: "paused", zh: "暂停" },
+            Cause::LostDelivery => Text { en: "lost delivery", zh: "投递丢失" },
+        }
+    }
+}
+
+/// Something an observer could have seen at an instant.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs, reason = "each variant's text names its fields")]
+pub enum Fact {
+    /// `by` made message `msg` of `bytes` bytes with `key`, and holds it.
+    Sent { msg: MsgId, by: ActorId, key: u32, bytes: u32 },
+    /// `at` made `msg` as a further copy of `of`, for another queue, and holds it.
+    Copied { msg: MsgId, of: MsgId, at: ActorId },
+    /// A copy went onto the channel (`back`: against its direction); `kept`: the writer keeps one.
+    Departed { msg: MsgId, channel: ChannelId, back: bool, kept: bool },
+    /// The reader took it off the channel. Of the time since it departed, `waited` was spent behind
+    /// other bytes, `sending` putting its own on, `unread` waiting for the reader; the rest was
+    /// propagation. All in ns.
+    Arrived { msg: MsgId, channel: ChannelId, waited: u64, sending: u64, unread: u64 },
+    /// A copy went away without being worked on.
+    Dropped { msg: MsgId, at: Node, why: Why },
+    /// `by` lets its copy go because it need not keep it any more.
+    Released { msg: MsgId, by: ActorId },
+    /// It entered a broker's queue, which now holds `depth` ready messages.
+    Queued { msg: MsgId, at: ActorId, depth: u32 },
+    /// The queue handed it to a consumer over `channel`; `depth` ready messages are left.
+    Dispatched { msg: MsgId, at: ActorId, channel: ChannelId, redelivered: bool, depth: u32 },
+    /// It returned to its place in the queue, marked redelivered.
+    Requeued { msg: MsgId, at: ActorId, depth: u32 },
+    /// The consumer's acknowledgement reached the broker, which forgets it.
+    Acked { msg: MsgId, at: ActorId },
+    /// The broker took (or refused) responsibility, and its sender knows.
+    Confirmed { msg: MsgId, by: ActorId, accepted: bool },
+    /// It waits in a consumer's memory behind `depth - 1` others.
+    Buffered { msg: MsgId, at: ActorId, depth: u32 },
+    /// Work on it began; `depth` others wait in that memory.
+    Started { msg: MsgId, at: ActorId, depth: u32 },
+    /// Work on it ended and it goes on to the next place.
+    Worked { msg: MsgId, at: ActorId },
+    /// Work on it ended: its effect happened. `answers`: a reply goes back.
+    Done { msg: MsgId, at: ActorId, answers: bool },
+    /// Its reply reached the requester.
+    Answered { msg: MsgId, at: ActorId },
+    /// From now on it waits for `cause`.
+    Held { msg: MsgId, cause: Cause },
+    /// Its sender tries again.
+    Retried { msg: MsgId, by: ActorId },
+    /// The sender's channel takes no more for now.
+    Blocked { actor: ActorId },
+    /// The sender's channel takes messages again.
+    Unblocked { actor: ActorId },
+    /// The process died.
+    Crashed { actor: ActorId },
+    /// The process started anew.
+    Restarted { actor: ActorId },
+    /// The process stopped where it was.
+    Paused { actor: ActorId },
+    /// The process went on.
+    Resumed { actor: ActorId },
+    /// Work takes `ppm` millionths of its time from now on.
+    Slowed { actor: ActorId, ppm: u32 },
+    /// The channel carries nothing any more.
+    Cut { channel: ChannelId },
+    /// The channel carries again.
+    Mended { channel: ChannelId },
+    /// An acknowledgement or another control parcel was lost on the channel.
+    ControlLost { channel: ChannelId, back: bool },
+    /// A parameter changed while the run went on.
+    Changed { node: Node, param: u8 },
+}
+
+impl Fact {
+    /// The message it is about, if it is about one.
+    pub fn msg(&self) -> Option<MsgId> {
+        match *self {
+            Fact::Sent { msg, .. }
+            | Fact::Copied { msg, .. }
+            | Fact::Departed { msg, .. }
+            | Fact::Arrived { msg, .. }
+            | Fact::Dropped { msg, .. }
+            | Fact::Released { msg, .. }
+            | Fact::Queued { msg, .. }
+            | Fact::Dispatched { msg, .. }
+            | Fact::Requeued { msg, .. }
+            | Fact::Acked { msg, .. }
+            | Fact::Confirmed { msg, .. }
+            | Fact::Buffered { msg, .. }
+            | Fact::Started { msg, .. }
+            | Fact::Worked { msg, .. }
+            | Fact::Done { msg, .. }
+            | Fact::Answered { msg, .. }
+            | Fact::Held { msg, .. }
+            | Fact::Retried { msg, .. } => Some(msg),
+            _ => None,
+        }
+    }
+
+    /// By how much it changes the number of places that hold the message.
+    pub fn holders(&self) -> i32 {
+        match self {
+            Fact::Sent { .. } | Fact::Copied { .. } | Fact::Departed { kept: true, .. } => 1,
+            Fact::Dropped { .. }
+            | Fact::Released { .. }
+            | Fact::Acked { .. }
+            | Fact::Done { answers: false, .. }
+            | Fact::Answered { .. } => -1,
+            _ => 0,
+        }
+    }
+
+    /// Three words that tell this fact from every other.
+    fn words(&self) -> [u64; 3] {
+        let node = |n: Node| match n {
+            Node::Actor(id) => u64::from(id.0),
+            Node::Channel(id) => u64::from(id.0) | 1 << 16,
+        };
+        let actor = |a: ActorId| u64::from(a.0);
+        let channel = |c: ChannelId| u64::from(c.0);
+        let head = |kind: u64, place: u64, rest: u64| kind | place << 8 | rest << 32;
+        match *self {
+            Fact::Sent { msg, by, key, bytes } => {
+                [head(1, actor(by), 0), msg.0, u64::from(key) | u64::from(bytes) << 32]
+            }
+            Fact::Copied { msg, of, at } => [head(2, actor(at), 0), msg.0, of.0],
+            Fact::Departed { msg, channel: c, back, kept } => {
+                [head(3, channel(c), u64::from(back) | u64::from(kept) << 1), msg.0, 0]
+            }
+            Fact::Arrived { msg, channel: c, waited, sending, unread } => {
+                let split = waited ^ sending.rotate_left(21) ^ unread.rotate_left(42);
+                [head(4, channel(c), 0), msg.0, split]
+            }
+            Fact::Dropped { msg, at, why } => [head(5, node(at), why as u64), msg.0, 0],
+            Fact::Released { msg, by } => [head(6, actor(by), 0), msg.0, 0],
+            Fact::Queued { msg, at, depth } => [head(7, actor(at), u64::from(depth)), msg.0, 0],
+            Fact::Dispatched { msg, at, channel: c, redelivered, depth } => [
+                head(8, actor(at), u64::from(depth)),
+                msg.0,
+                channel(c) | u64::from(redelivered) << 16,
+            ],
+            Fact::Requeued { msg, at, depth } => [head(9, actor(at), u64::from(depth)), msg.0, 0],
+            Fact::Acked { msg, at } => [head(10, actor(at), 0), msg.0, 0],
+            Fact::Confirmed { msg, by, accepted } => {
+                [head(11, actor(by), u64::from(accepted)), msg.0, 0]
+            }
+            Fact::Buffered { msg, at, depth } => [head(12, actor(at), u64::from(depth)), msg.0, 0],
+            Fact::Started { msg, at, depth } => [head(13, actor(at), u64::from(depth)), msg.0, 0],
+            Fact::Worked { msg, at } => [head(14, actor(at), 0), msg.0, 0],
+            Fact::Done { msg, at, answers } => [head(15, actor(at), u64::from(answers)), msg.0, 0],
+            Fact::Answered { msg, at } => [head(16, actor(at), 0), msg.0, 0],
+            Fact::Held { msg, cause } => [head(17, 0, cause as u64), msg.0, 0],
+            Fact::Retried { msg, by } => [head(18, actor(by), 0), msg.0, 0],
+            Fact::Blocked { actor: a } => [head(19, actor(a), 0), 0, 0],
+            Fact::Unblocked { actor: a } => [head(20, actor(a), 0), 0, 0],
+            Fact::Crashed { actor: a } => [head(21, actor(a), 0), 0, 0],
+            Fact::Restarted { actor: a } => [head(22, actor(a), 0), 0, 0],
+            Fact::Paused { actor: a } => [head(23, actor(a), 0), 0, 0],
+            Fact::Resumed { actor: a } => [head(24, actor(a), 0), 0, 0],
+            Fact::Slowed { actor: a, ppm } => [head(25, actor(a), u64::from(ppm)), 0, 0],
+            Fact::Cut { channel: c } => [head(26, channel(c), 0), 0, 0],
+            Fact::Mended { channel: c } => [head(27, channel(c), 0), 0, 0],
+            Fact::ControlLost { channel: c, back } => [head(28, channel(c), u64::from(back)), 0, 0],
+            Fact::Changed { node: n, param } => [head(29, node(n), u64::from(param)), 0, 0],
+        }
+    }
+}
+
+/// Where facts go: into the digest always, into the buffer when somebody listens.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct FactLog {
+    digest: Digest,
+    count: u64,
+    /// Whether facts are kept for sinks.
+    pub listening: bool,
+    /// Facts since the buffer was last emptied, when somebody listens.
+    pub fresh: Vec<(SimTime, Fact)>,
+}
+
+impl FactLog {
+    /// States a fact.
+    #[inline]
+    pub fn state(&mut self, now: SimTime, fact: Fact) {
+        let [a, b, c] = fact.words();
+        self.digest.absorb(now.ns());
+        self.digest.absorb3(a, b, c);
+        self.count += 1;
+        if self.listening {
+            self.fresh.push((now, fact));
+        }
+    }
+
+    /// The digest over all facts so far: the run's fingerprint.
+    pub fn fingerprint(&self) -> u64 {
+        self.digest.value()
+    }
+
+    /// How many facts were stated.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+}

@@ -1,0 +1,264 @@
+//! What a handler may reach: its channels, its timers, its random draws, and facts.
+//!
+//! An actor's handler gets a [`Ctx`]; nothing else of the world is reachable through it. What crosses
+//! to another node is an event, never a reference.
+
+use crate::kernel::random::{Stream, Streams};
+use crate::kernel::{EventQueue, SimTime};
+use crate::model::channel::{ChannelNode, Offer};
+use crate::model::command::Node;
+use crate::model::fact::{Fact, FactLog, Why};
+use crate::model::message::{ActorId, ChannelId, Message, MsgId, Parcel};
+
+/// What the event queue holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Event {
+    /// The actor's next wake-up.
+    Actor(ActorId),
+    /// Something reaches the end of a lane.
+    Lane(ChannelId, Lane),
+    /// The reader of a lane has something to read.
+    Readable(ChannelId, Lane),
+    /// The writer of a lane that was full may write again.
+    Writable(ChannelId, Lane),
+    /// The next planned fault of the scenario is due.
+    Planned,
+}
+
+/// One of a channel's two directions.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Lane {
+    /// From the channel's `from` to its `to`.
+    Forth,
+    /// The other way: acknowledgements, confirmations, replies.
+    Back,
+}
+
+impl Lane {
+    /// As an index into a pair.
+    pub fn index(self) -> usize {
+        self as usize
+    }
+
+    /// The other direction.
+    pub fn other(self) -> Lane {
+        match self {
+            Lane::Forth => Lane::Back,
+            Lane::Back => Lane::Forth,
+        }
+    }
+
+    /// Whether this is [`Lane::Back`].
+    pub fn is_back(self) -> bool {
+        self == Lane::Back
+    }
+}
+
+/// What random draws are for: each (node, purpose) has its own stream.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u32)]
+pub enum Purpose {
+    /// Gaps between arrivals.
+    Arrival = 1,
+    /// How many messages arrive together.
+    Batch = 2,
+    /// Sizes of messages.
+    Size = 3,
+    /// Keys of messages.
+    Key = 4,
+    /// Which of several channels is taken.
+    Route = 5,
+    /// How long work takes.
+    Service = 6,
+    /// How long a client thinks.
+    Think = 7,
+    /// Whether a parcel is lost.
+    Loss = 8,
+    /// How much longer a parcel takes.
+    Jitter = 9,
+}
+
+/// An actor's end of a channel.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Port {
+    /// The channel.
+    pub channel: ChannelId,
+    /// The direction in which this actor writes.
+    pub out: Lane,
+    /// The actor at the other end.
+    pub peer: ActorId,
+}
+
+/// What an actor is to the ground: its name for random draws, and its ports.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Seat {
+    /// Hash of the actor's group name: members of one group share their draws.
+    pub path: u64,
+    /// Its channels, in document order; a port's number is its place here.
+    pub ports: Vec<Port>,
+}
+
+/// Everything below the actors: time, events, channels, randomness, facts.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Ground {
+    /// The current instant.
+    pub now: SimTime,
+    /// What is to come.
+    pub queue: EventQueue<Event>,
+    /// The arena of channels.
+    pub channels: Vec<ChannelNode>,
+    /// Random streams by (node, purpose).
+    pub streams: Streams,
+    /// Facts and their digest.
+    pub facts: FactLog,
+    /// Number of the newest message.
+    pub newest: MsgId,
+}
+
+impl Ground {
+    /// Takes the next parcel that the reader of this lane may have.
+    pub fn read(&mut self, channel: ChannelId, lane: Lane) -> Option<Parcel> {
+        let node = &mut self.channels[channel.index()];
+        let arrival = node.machine.read(lane, self.now)?;
+        if let Some(message) = arrival.parcel.message() {
+            let fact = Fact::Arrived {
+                msg: message.id,
+                channel,
+                waited: arrival.waited,
+                sending: arrival.sending,
+                unread: arrival.unread,
+            };
+            self.facts.state(self.now, fact);
+        }
+        if node.machine.writer_may_go_on(lane) {
+            self.queue.schedule(self.now, Event::Writable(channel, lane));
+        }
+        Some(arrival.parcel)
+    }
+
+    /// Arms the lane's wake-up for its next arrival.
+    pub fn arm_lane(&mut self, channel: ChannelId, lane: Lane) {
+        let node = &mut self.channels[channel.index()];
+        let timer = &mut node.timers[lane.index()];
+        match node.machine.next_wake(lane) {
+            Some(at) => self.queue.arm(timer, at, Event::Lane(channel, lane)),
+            None => self.queue.disarm(timer),
+        }
+    }
+
+    /// Empties a lane whose reader died: everything on it is lost.
+    pub fn drain_lane(&mut self, channel: ChannelId, lane: Lane) {
+        let node = &mut self.channels[channel.index()];
+        for parcel in node.machine.drain(lane) {
+            if let Some(message) = parcel.message() {
+                let fact =
+                    Fact::Dropped { msg: message.id, at: Node::Channel(channel), why: Why::Gone };
+                self.facts.state(self.now, fact);
+            }
+        }
+        self.arm_lane(channel, lane);
+        if self.channels[channel.index()].machine.writer_may_go_on(lane) {
+            self.queue.schedule(self.now, Event::Writable(channel, lane));
+        }
+    }
+
+    fn offer(&mut self, port: Port, parcel: Parcel, kept: bool) -> bool {
+        let (channel, lane) = (port.channel, port.out);
+        let node = &mut self.channels[channel.index()];
+        let offer = node.machine.write(lane, self.now, parcel, self.streams, node.path);
+        if offer == Offer::Full {
+            return false;
+        }
+        if let Some(message) = parcel.message() {
+            let back = lane.is_back();
+            let fact = Fact::Departed { msg: message.id, channel, back, kept };
+            self.facts.state(self.now, fact);
+        }
+        match offer {
+            Offer::Full | Offer::Waiting => {}
+            Offer::Flying => self.arm_lane(channel, lane),
+            Offer::Here => self.tell_reader(channel, lane),
+            Offer::Lost => self.state_loss(channel, lane, &parcel),
+        }
+        true
+    }
+
+    /// Schedules `Readable` for the lane unless one is under way.
+    pub fn tell_reader(&mut self, channel: ChannelId, lane: Lane) {
+        if self.channels[channel.index()].machine.reader_to_tell(lane) {
+            self.queue.schedule(self.now, Event::Readable(channel, lane));
+        }
+    }
+
+    fn state_loss(&mut self, channel: ChannelId, lane: Lane, parcel: &Parcel) {
+        let fact = match parcel.message() {
+            Some(m) => Fact::Dropped { msg: m.id, at: Node::Channel(channel), why: Why::Loss },
+            None => Fact::ControlLost { channel, back: lane.is_back() },
+        };
+        self.facts.state(self.now, fact);
+    }
+}
+
+/// What an actor's handler may do.
+pub struct Ctx<'a> {
+    /// Who is being handled.
+    pub me: ActorId,
+    /// Its ports and name.
+    pub seat: &'a Seat,
+    /// Kept private: a handler reaches only its own channels.
+    ground: &'a mut Ground,
+}
+
+impl<'a> Ctx<'a> {
+    /// A context for one call of actor `me`.
+    pub fn new(me: ActorId, seat: &'a Seat, ground: &'a mut Ground) -> Ctx<'a> {
+        Ctx { me, seat, ground }
+    }
+
+    /// The current instant.
+    #[inline]
+    pub fn now(&self) -> SimTime {
+        self.ground.now
+    }
+
+    /// States a fact.
+    #[inline]
+    pub fn fact(&mut self, fact: Fact) {
+        let now = self.ground.now;
+        self.ground.facts.state(now, fact);
+    }
+
+    /// Makes a message. The caller states `Sent` or `Copied` for it.
+    pub fn new_message(&mut self, key: u32, bytes: u32) -> Message {
+        self.ground.newest.0 += 1;
+        Message { id: self.ground.newest, key, bytes, born: self.ground.now }
+    }
+
+    /// The `index`-th draw of this actor's group for `purpose`.
+    ///
+    /// Draws are counted, not consumed: two runs that differ in one setting share their randomness.
+    #[inline]
+    pub fn draw(&self, purpose: Purpose, index: u64) -> Stream {
+        self.ground.streams.stream_at(self.seat.path, purpose as u32, index)
+    }
+
+    /// Writes a parcel to a port; `kept` tells whether the writer keeps a copy of the message.
+    ///
+    /// `false`: the channel takes no more; `on_writable` follows when it does again.
+    #[inline]
+    pub fn write(&mut self, port: u16, parcel: Parcel, kept: bool) -> bool {
+        let port = self.seat.ports[usize::from(port)];
+        self.ground.offer(port, parcel, kept)
+    }
+
+    /// Asks to be handed what waits on a port: the actor reads again after it had refused to.
+    pub fn read_again(&mut self, port: u16) {
+        let port = self.seat.ports[usize::from(port)];
+        self.ground.tell_reader(port.channel, port.out.other());
+    }
+
+    /// The number of this actor's ports.
+    pub fn n_ports(&self) -> u16 {
+        self.seat.ports.len() as u16
+    }
+}

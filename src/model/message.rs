@@ -1,0 +1,140 @@
+//! What users send, and what travels on a channel.
+
+use crate::kernel::SimTime;
+
+/// An actor's place in the world, in document order.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub struct ActorId(pub u16);
+
+/// A channel's place in the world, in document order.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub struct ChannelId(pub u16);
+
+/// A message's number: 1, 2, 3 ... in the order in which messages were made.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub struct MsgId(pub u64);
+
+impl ActorId {
+    /// As an index into the arena of actors.
+    pub fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+impl ChannelId {
+    /// As an index into the arena of channels.
+    pub fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+/// What a user sends: it keeps its number through every queue, copy and retry.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Message {
+    /// Its number.
+    pub id: MsgId,
+    /// Its key: messages of one key belong together and should stay in order.
+    pub key: u32,
+    /// Its body's size in bytes.
+    pub bytes: u32,
+    /// When it was made.
+    pub born: SimTime,
+}
+
+/// Bytes that framing adds to a message's body: an AMQP 0-9-1 `basic.publish` or `basic.deliver`
+/// takes a method, a header and a body frame, each with 8 bytes around it, and some 40 inside.
+pub const FRAMING_BYTES: u32 = 64;
+
+/// Bytes of a control parcel: the AMQP 0-9-1 frame of `basic.ack` (7 + 13 + 1).
+pub const CONTROL_BYTES: u32 = 21;
+
+/// One unit on a channel, framed: what one end writes, the other reads whole.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Parcel {
+    /// A producer hands over a message; `seq` counts what wants a confirmation, 0 wants none.
+    Publish {
+        /// Number of the publish on this channel, or 0 when no confirmation is wanted.
+        seq: u64,
+        /// What is published.
+        message: Message,
+    },
+    /// The receiver took (or refused) publish `seq`.
+    Confirm {
+        /// Number of the publish.
+        seq: u64,
+        /// The message it carried.
+        msg: MsgId,
+        /// Whether the receiver is responsible for it now.
+        accepted: bool,
+    },
+    /// A consumer asks for deliveries.
+    Subscribe {
+        /// Deliveries that may be unacknowledged at once; 0 sets no limit.
+        prefetch: u32,
+        /// Whether delivering counts as acknowledging.
+        auto_ack: bool,
+    },
+    /// A broker hands over a message.
+    Deliver {
+        /// Delivery tag, counted per connection.
+        tag: u64,
+        /// What is delivered.
+        message: Message,
+        /// Whether it was delivered before.
+        redelivered: bool,
+    },
+    /// The consumer is done with delivery `tag`.
+    Ack {
+        /// Delivery tag.
+        tag: u64,
+        /// The message it carried.
+        msg: MsgId,
+    },
+    /// A requester asks.
+    Request {
+        /// The question.
+        message: Message,
+    },
+    /// A responder answers the request of the same number.
+    Reply {
+        /// The answer.
+        message: Message,
+    },
+    /// The other end is gone: its process died.
+    Closed,
+    /// The other end is there again: its process started anew.
+    Opened,
+}
+
+impl Parcel {
+    /// The message it carries, if it carries one.
+    pub fn message(&self) -> Option<&Message> {
+        match self {
+            Parcel::Publish { message, .. }
+            | Parcel::Deliver { message, .. }
+            | Parcel::Request { message }
+            | Parcel::Reply { message } => Some(message),
+            Parcel::Confirm { .. }
+            | Parcel::Subscribe { .. }
+            | Parcel::Ack { .. }
+            | Parcel::Closed
+            | Parcel::Opened => None,
+        }
+    }
+
+    /// The message it carries or speaks of.
+    pub fn about(&self) -> Option<MsgId> {
+        match self {
+            Parcel::Confirm { msg, .. } | Parcel::Ack { msg, .. } => Some(*msg),
+            _ => self.message().map(|m| m.id),
+        }
+    }
+
+    /// Its length on the channel in bytes, framing included.
+    pub fn bytes(&self) -> u64 {
+        match self.message() {
+            Some(message) => u64::from(message.bytes) + u64::from(FRAMING_BYTES),
+            None => u64::from(CONTROL_BYTES),
+        }
+    }
+}
