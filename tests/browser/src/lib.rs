@@ -1,0 +1,10 @@
+//! Tests of the built page in headless Chromium, one session each.
+//!
+//! `cargo xtask test` builds the page, starts its server and ChromeDriver, and says through the
+//! environment where they are; `cargo xtask test --browser NAME` runs a few. A failing test leaves
+//! its picture and its console in `target/browser/`.
+
+#[cfg(test)]
+mod harness;
+#[cfg(test)]
+mod opening;

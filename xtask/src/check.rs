@@ -1,0 +1,109 @@
+//! `cargo xtask test`: everything that must hold before a change is accepted.
+
+use crate::browser::{self, Server};
+use crate::step::{Outcome, cargo, command, output, root, run, run_tests, step};
+use crate::{site, tools};
+use std::time::Instant;
+
+/// Package of the browser tests; it needs a browser and a built page, so it runs last.
+const BROWSER_TESTS: &str = "inflight-browser-tests";
+
+/// Runs what `args` ask for, and closes with the runners' own last lines.
+pub fn run_all(args: &[&str]) -> Outcome {
+    let began = Instant::now();
+    let mut closing = Vec::new();
+    match args {
+        [] => {
+            source()?;
+            closing.extend(native()?);
+            closing.extend(wasm()?);
+            closing.extend(in_browser(None)?);
+        }
+        ["--quick"] => {
+            source()?;
+            closing.extend(native()?);
+        }
+        ["--browser"] => closing.extend(in_browser(None)?),
+        ["--browser", name] => closing.extend(in_browser(Some(name))?),
+        _ => return Err("test takes --quick, or --browser and part of a test's name".to_owned()),
+    }
+    closing.iter().for_each(|line| println!("{line}"));
+    println!("all passed in {:.0} s", began.elapsed().as_secs_f64());
+    Ok(())
+}
+
+/// Format and lints, with all features and for the core alone.
+fn source() -> Outcome {
+    step("format", || {
+        run(cargo().args(["fmt", "--all", "--check"]))
+            .map_err(|_| "the format differs: run `cargo fmt --all`".to_owned())
+    })?;
+    step("lints: everything", || {
+        let mut clippy = cargo();
+        clippy.args(["clippy", "--locked", "--workspace", "--all-targets", "--"]);
+        run(clippy.args(["-D", "warnings"]))
+    })?;
+    step("lints: the core alone, without page and command line", || {
+        let mut clippy = cargo();
+        clippy.args(["clippy", "--locked", "--no-default-features", "--all-targets", "--"]);
+        run(clippy.args(["-D", "warnings"]))
+    })
+}
+
+/// Tests that need nothing but Rust.
+fn native() -> Outcome<Vec<String>> {
+    let mut closing = step("native tests", || {
+        let has_nextest = output(cargo().args(["nextest", "--version"])).is_some();
+        let mut test = cargo();
+        if has_nextest {
+            test.args(["nextest", "run", "--no-fail-fast", "--show-progress", "none"]);
+        } else {
+            test.args(["test", "--no-fail-fast", "--lib", "--bins", "--tests"]);
+        }
+        run_tests(test.args(["--locked", "--workspace", "--exclude", BROWSER_TESTS]))
+    })?;
+    closing.extend(step("examples in the documentation", || {
+        run_tests(cargo().args(["test", "--locked", "--doc"]))
+    })?);
+    Ok(closing)
+}
+
+/// The core compiled to wasm, in Chromium: what a 32-bit `usize` or another `libm` would change.
+fn wasm() -> Outcome<Vec<String>> {
+    let programs = browser::set_up()?;
+    tools::set_up()?;
+    step("wasm tests", || {
+        let mut test = command(tools::folder().join("bin").join("wasm-pack"));
+        test.env("PATH", tools::path());
+        // The runner waits 20 seconds for the browser unless told; a busy machine takes longer.
+        test.env("WASM_BINDGEN_TEST_TIMEOUT", "120");
+        test.args(["--log-level", "error", "test", "--headless", "--chrome"]);
+        test.args(["--mode", "no-install", "--chromedriver"]).arg(&programs.driver);
+        test.args(["--", "--locked", "--no-default-features", "--test", "wasm"]);
+        run_tests(&mut test)
+    })
+}
+
+/// The release page in headless Chromium.
+fn in_browser(name: Option<&str>) -> Outcome<Vec<String>> {
+    let programs = browser::set_up()?;
+    browser::set_up_npm()?;
+    let built = site::build(&root().join("target/site"))?;
+    let modules = tools::node_modules().ok_or("axe-core is needed for the browser tests")?;
+    let binary = step("the command line", site::native_binary)?;
+    step("browser tests", || {
+        let page = Server::page(&binary, &built)?;
+        let driver = Server::driver(&programs)?;
+        let mut test = cargo();
+        test.args(["test", "--locked", "--package", BROWSER_TESTS, "--lib", "--"]);
+        // A browser takes a core by itself.
+        test.args(["--test-threads", "2"]).args(name);
+        test.env("INFLIGHT_PAGE", format!("{}/", page.url));
+        test.env("INFLIGHT_SITE", &built);
+        test.env("INFLIGHT_DRIVER", &driver.url);
+        test.env("INFLIGHT_BROWSER", &programs.browser);
+        test.env("INFLIGHT_AXE", modules.join("axe-core/axe.min.js"));
+        test.env("INFLIGHT_SHOTS", root().join("target/browser"));
+        run_tests(&mut test)
+    })
+}
