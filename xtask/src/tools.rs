@@ -115,8 +115,7 @@ pub fn node_modules() -> Option<PathBuf> {
     }
     let (Some(npm), Some(_)) = (find_program("npm"), find_program("node")) else {
         println!(
-            "==> without npm: the page is built without wasm-opt, some 20 % larger (install Node.js \
-             to have it smaller)"
+            "==> no npm: the page is built without wasm-opt, some 20 % larger (Node.js brings npm)"
         );
         return None;
     };
