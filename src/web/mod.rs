@@ -3,6 +3,7 @@
 pub mod dom;
 pub mod icons;
 pub mod part;
+pub mod raster;
 pub mod shell;
 pub mod speed;
 

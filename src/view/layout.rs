@@ -1,0 +1,515 @@
+//! Where everything stands on the stage: actors in layers from sources to sinks, pipes between.
+//!
+//! Layers are columns; on narrow stages the picture is turned and layers are rows. A layer that
+//! does not fit gets smaller cards: full cards, then rows with a name, then bars in columns. It
+//! knows kinds and connections, not what happens: the same scenario always stands the same way.
+
+use super::draw::{Point, Rect, pt};
+use super::pipe::{Pipe, bend};
+
+/// What kind of card an actor gets.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// Makes messages: rate, clock to the next.
+    Producer,
+    /// Queues with cells.
+    Broker {
+        /// How many queues it has.
+        queues: u16,
+    },
+    /// Works on messages.
+    Consumer {
+        /// Whether messages can wait in its own memory.
+        buffer: bool,
+    },
+    /// Asks and waits.
+    Requester,
+    /// Answers; its queue is always drawn.
+    Responder,
+}
+
+/// What is to be laid out: the kinds of the actors in document order, and who is joined to whom.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Plan {
+    /// By actor id.
+    pub kinds: Vec<Kind>,
+    /// By channel id: from, to.
+    pub joins: Vec<(u16, u16)>,
+}
+
+/// The room there is.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Room {
+    /// Width of the stage.
+    pub width: f32,
+    /// Greatest height that the stage may take.
+    pub height: f32,
+    /// Inside a course page's frame: smaller cards, turned only below 480.
+    pub embed: bool,
+    /// Whether a line for the caption is kept free below.
+    pub caption: bool,
+}
+
+/// How much of a card is drawn.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Density {
+    /// Everything.
+    Full,
+    /// One line with name, state and bar.
+    Row,
+    /// A bar with a number.
+    Bar,
+}
+
+/// An actor's place.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Place {
+    /// The card.
+    pub rect: Rect,
+    /// How much of it is drawn.
+    pub density: Density,
+    /// Where its button stands, if there is room for one.
+    pub button: Option<Rect>,
+}
+
+/// Where everything stands.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Layout {
+    /// Width of the stage.
+    pub width: f32,
+    /// Height that the stage needs.
+    pub height: f32,
+    /// Whether messages run downwards.
+    pub turned: bool,
+    /// By actor id.
+    pub places: Vec<Place>,
+    /// By channel id.
+    pub pipes: Vec<Pipe>,
+    /// Base line of the caption, if there is one.
+    pub caption: Option<Point>,
+}
+
+/// Free space left and right of everything.
+const MARGIN: f32 = 20.0;
+/// The same on narrow stages.
+const MARGIN_TURNED: f32 = 16.0;
+/// Free space above everything.
+const TOP: f32 = 10.0;
+/// Free space below everything without a caption.
+const BOTTOM: f32 = 12.0;
+/// Room for the caption.
+const CAPTION: f32 = 30.0;
+/// The lowest stage beside a full page.
+const LEAST_HEIGHT: f32 = 276.0;
+/// Least length of a pipe.
+const LEAST_PIPE: f32 = 56.0;
+/// Length of a pipe on a turned stage.
+const TURNED_PIPE: f32 = 46.0;
+/// Below this width the stage is turned.
+const TURN_BELOW: f32 = 800.0;
+/// Below this width the stage in a frame is turned.
+const TURN_BELOW_EMBED: f32 = 480.0;
+/// Widest share of the stage that columns of bars may take.
+const BARS_SHARE: f32 = 0.42;
+
+/// Lays out `plan` in `room`.
+pub fn layout(plan: &Plan, room: Room) -> Layout {
+    let turn_below = if room.embed { TURN_BELOW_EMBED } else { TURN_BELOW };
+    let layers = layers(plan);
+    let mut out = if room.width < turn_below {
+        turned(plan, &layers, room)
+    } else {
+        upright(plan, &layers, room)
+    };
+    out.pipes = pipes(plan, &out);
+    out
+}
+
+/// The actors of each layer, in document order: a layer is the longest way from a source.
+fn layers(plan: &Plan) -> Vec<Vec<usize>> {
+    let n = plan.kinds.len();
+    let mut depth = vec![0_usize; n];
+    // The longest way has at most n steps; a cycle stops growing after n rounds, and joins that
+    // point back to an earlier actor do not count.
+    for _ in 0..n {
+        let mut changed = false;
+        for &(from, to) in &plan.joins {
+            let (from, to) = (usize::from(from), usize::from(to));
+            if from < to && depth[to] <= depth[from] {
+                depth[to] = depth[from] + 1;
+                changed = true;
+            }
+        }
+        if !changed {
+            break;
+        }
+    }
+    // Joins against the document's order count only for actors that nothing else placed.
+    for &(from, to) in &plan.joins {
+        let (from, to) = (usize::from(from), usize::from(to));
+        let is_source = !plan.joins.iter().any(|&(_, t)| usize::from(t) == from);
+        if to < from && is_source && depth[to] == 0 {
+            let lift = 1;
+            depth.iter_mut().enumerate().filter(|(i, _)| *i != from).for_each(|(_, d)| *d += lift);
+            depth[from] = 0;
+        }
+    }
+    let mut layers = vec![Vec::new(); depth.iter().max().map_or(0, |deepest| deepest + 1)];
+    for (actor, depth) in depth.into_iter().enumerate() {
+        layers[depth].push(actor);
+    }
+    layers.retain(|layer| !layer.is_empty());
+    layers
+}
+
+/// The size of a card on an upright stage.
+fn size(kind: Kind, density: Density, embed: bool) -> (f32, f32) {
+    match (kind, density) {
+        (Kind::Producer, Density::Full) if embed => (118.0, 56.0),
+        (Kind::Requester, Density::Full) if embed => (130.0, 56.0),
+        (Kind::Producer, Density::Full) => (142.0, 84.0),
+        (Kind::Requester, Density::Full) => (150.0, 84.0),
+        (Kind::Broker { queues }, Density::Full) if embed => {
+            (220.0, 56.0 + 30.0 * f32::from(queues.clamp(1, 6)))
+        }
+        (Kind::Broker { queues }, Density::Full) => {
+            let queues = f32::from(queues.clamp(1, 12));
+            (306.0, 94.0 + if queues < 3.0 { 58.0 } else { 28.0 } * queues)
+        }
+        (Kind::Consumer { .. } | Kind::Responder, Density::Full) if embed => (158.0, 42.0),
+        (Kind::Consumer { buffer: false }, Density::Full) => (188.0, 72.0),
+        (Kind::Consumer { buffer: true } | Kind::Responder, Density::Full) => (188.0, 92.0),
+        (Kind::Broker { .. }, Density::Row) => (220.0, 64.0),
+        (_, Density::Row) => (158.0, 34.0),
+        (Kind::Broker { .. }, Density::Bar) => (120.0, 30.0),
+        (_, Density::Bar) => (110.0, 16.0),
+    }
+}
+
+/// Free space between cards of one layer.
+fn gap(density: Density) -> f32 {
+    match density {
+        Density::Full => 10.0,
+        Density::Row => 7.0,
+        Density::Bar => 3.0,
+    }
+}
+
+/// A button of its own below the card of what sends.
+fn sends(kind: Kind) -> bool {
+    matches!(kind, Kind::Producer | Kind::Requester)
+}
+
+/// Height of that button, with the space above it.
+const SEND_BUTTON: f32 = 34.0;
+
+/// A layer of an upright stage: how dense, in how many columns, how large.
+#[derive(Clone, Copy)]
+struct Column {
+    density: Density,
+    columns: usize,
+    width: f32,
+    height: f32,
+}
+
+/// The densest-needed form of a layer that fits into `height`.
+fn column(plan: &Plan, layer: &[usize], room: Room, height: f32) -> Column {
+    let of = |density| {
+        let sizes = layer.iter().map(|&actor| {
+            let (w, h) = size(plan.kinds[actor], density, room.embed);
+            let button = density == Density::Full && sends(plan.kinds[actor]) && !room.embed;
+            (w, h + if button { SEND_BUTTON } else { 0.0 })
+        });
+        let (width, sum) = sizes.fold((0.0_f32, 0.0), |(w, h), size| (w.max(size.0), h + size.1));
+        Column { density, columns: 1, width, height: sum + gap(density) * (layer.len() - 1) as f32 }
+    };
+    let fits = [Density::Full, Density::Row, Density::Bar].map(of);
+    if let Some(column) = fits.into_iter().find(|column| column.height <= height) {
+        return column;
+    }
+    // Bars in columns: as many to a column as fit.
+    let bars = fits[2];
+    let each = (bars.height + gap(Density::Bar)) / layer.len() as f32;
+    let rows = ((height + gap(Density::Bar)) / each).floor().max(1.0);
+    let columns = (layer.len() as f32 / rows).ceil();
+    let rows = (layer.len() as f32 / columns).ceil();
+    let width = (bars.width * columns).min(room.width * BARS_SHARE);
+    let height = rows * each - gap(Density::Bar);
+    Column { density: Density::Bar, columns: columns as usize, width, height }
+}
+
+/// Layers as columns, messages run to the right.
+fn upright(plan: &Plan, layers: &[Vec<usize>], room: Room) -> Layout {
+    let below = if room.caption { CAPTION } else { BOTTOM };
+    let columns: Vec<Column> =
+        layers.iter().map(|layer| column(plan, layer, room, room.height - TOP - below)).collect();
+    let content = columns.iter().map(|column| column.height).fold(0.0, f32::max);
+    let least = if room.embed { 0.0 } else { LEAST_HEIGHT };
+    let height = (content + TOP + below).max(least.min(room.height));
+    let middle = TOP + (height - TOP - below) / 2.0;
+
+    let n_pipes = layers.len().saturating_sub(1) as f32;
+    let free = room.width - 2.0 * MARGIN;
+    let natural: f32 = columns.iter().map(|column| column.width).sum();
+    let scale = ((free - LEAST_PIPE * n_pipes) / natural).clamp(0.2, 1.0);
+    let pipe = ((free - natural * scale) / n_pipes.max(1.0)).max(8.0);
+    let mut x = if n_pipes == 0.0 { (room.width - natural * scale) / 2.0 } else { MARGIN };
+
+    let mut places = vec![Place::nowhere(); plan.kinds.len()];
+    for (layer, column) in layers.iter().zip(&columns) {
+        let column = Column { width: column.width * scale, ..*column };
+        place_column(plan, layer, column, pt(x, middle), room.embed, &mut places);
+        x += column.width + pipe;
+    }
+    let caption = room.caption.then(|| pt(MARGIN_TURNED, height - 11.0));
+    Layout { width: room.width, height, turned: false, places, pipes: Vec::new(), caption }
+}
+
+/// Places one layer's cards around the height of `left_middle`.
+fn place_column(
+    plan: &Plan,
+    layer: &[usize],
+    column: Column,
+    left_middle: Point,
+    embed: bool,
+    places: &mut [Place],
+) {
+    let rows = layer.len().div_ceil(column.columns);
+    let between = 6.0;
+    let width = (column.width - between * (column.columns - 1) as f32) / column.columns as f32;
+    // Cards stand in the middle of the layer's widest one.
+    for (start, part) in layer.chunks(rows).enumerate().map(|(i, part)| (i as f32, part)) {
+        let x = left_middle.x + start * (width + between);
+        // What hangs below a card does not count: pipes meet cards in their middle.
+        let height: f32 =
+            part.iter().map(|&actor| size(plan.kinds[actor], column.density, embed).1).sum::<f32>();
+        let hangs = column.density == Density::Full && !embed;
+        let buttons = |upto: usize| {
+            let n = part[..upto].iter().filter(|&&a| hangs && sends(plan.kinds[a])).count();
+            n as f32 * SEND_BUTTON
+        };
+        let gaps = gap(column.density) * (part.len() - 1) as f32;
+        let mut y = left_middle.y - (height + gaps + buttons(part.len() - 1)) / 2.0;
+        for &actor in part {
+            let kind = plan.kinds[actor];
+            let (natural, h) = size(kind, column.density, embed);
+            let w = natural.min(width);
+            let rect = Rect::new(x + (width - w) / 2.0, y, w, h);
+            places[actor] = Place {
+                rect,
+                density: column.density,
+                button: button(kind, column.density, rect, embed),
+            };
+            y += h + gap(column.density) + if hangs && sends(kind) { SEND_BUTTON } else { 0.0 };
+        }
+    }
+}
+
+/// The button of a card on an upright stage.
+fn button(kind: Kind, density: Density, rect: Rect, embed: bool) -> Option<Rect> {
+    let inside = |h: f32| {
+        let y = if h < rect.h - 20.0 { rect.y + 7.0 } else { rect.y + (rect.h - h) / 2.0 };
+        Rect::new(rect.right() - 68.0, y, 60.0, h)
+    };
+    match (kind, density) {
+        (Kind::Broker { .. }, _) | (_, Density::Bar) => None,
+        (Kind::Producer | Kind::Requester, Density::Full) if !embed => {
+            Some(Rect::new(rect.x, rect.bottom() + 8.0, rect.w, 26.0))
+        }
+        (Kind::Producer | Kind::Requester, _) => None,
+        _ if rect.w < 140.0 => None,
+        _ => Some(inside(24.0)),
+    }
+}
+
+/// Layers as rows, messages run downwards.
+fn turned(plan: &Plan, layers: &[Vec<usize>], room: Room) -> Layout {
+    let touch = !room.embed;
+    let free = room.width - 2.0 * MARGIN_TURNED;
+    let below = if room.caption { CAPTION } else { BOTTOM };
+    let mut places = vec![Place::nowhere(); plan.kinds.len()];
+    let mut forms: Vec<RowForm> =
+        layers.iter().map(|layer| row_form(plan, layer, free, touch)).collect();
+    let n_pipes = layers.len().saturating_sub(1) as f32;
+    let total = |forms: &[RowForm], pipe: f32| {
+        forms.iter().map(RowForm::height).sum::<f32>() + pipe * n_pipes + TOP + below
+    };
+    // Too high: first flatter cards, layer by layer from the last, then shorter pipes.
+    for i in (0..forms.len()).rev() {
+        while room.height < total(&forms, TURNED_PIPE) && forms[i].flatten(plan, &layers[i], free) {
+        }
+    }
+    let excess = (total(&forms, TURNED_PIPE) - room.height).max(0.0);
+    let pipe = (TURNED_PIPE - excess / n_pipes.max(1.0)).max(20.0);
+
+    let mut y = TOP;
+    for (layer, form) in layers.iter().zip(&forms) {
+        form.place(plan, layer, pt(MARGIN_TURNED, y), free, &mut places);
+        y += form.height() + pipe;
+    }
+    let height = y - pipe + below;
+    let caption = room.caption.then(|| pt(MARGIN_TURNED, height - 11.0));
+    Layout { width: room.width, height, turned: true, places, pipes: Vec::new(), caption }
+}
+
+/// How a layer of a turned stage is arranged: cards side by side, in one or more lines.
+#[derive(Clone, Copy, PartialEq, Debug)]
+struct RowForm {
+    density: Density,
+    across: usize,
+    lines: usize,
+    card: f32,
+    button: f32,
+}
+
+/// Space between cards that stand side by side.
+const BESIDE: f32 = 10.0;
+
+/// The roomiest arrangement of a layer.
+fn row_form(plan: &Plan, layer: &[usize], free: f32, touch: bool) -> RowForm {
+    let card =
+        layer.iter().map(|&a| turned_height(plan.kinds[a], Density::Full)).fold(0.0, f32::max);
+    let works = layer.iter().any(|&a| !sends(plan.kinds[a]) && !is_broker(plan.kinds[a]));
+    let least = if layer.iter().any(|&a| is_broker(plan.kinds[a])) { 240.0 } else { 100.0 };
+    let most = ((free + BESIDE) / (least + BESIDE)).floor().max(1.0) as usize;
+    let across = layer.len().min(most);
+    let lines = layer.len().div_ceil(across);
+    let button = if works && touch { 42.0 } else { 0.0 };
+    let mut form = RowForm { density: Density::Full, across, lines, card, button };
+    while 2 < form.lines && form.flatten(plan, layer, free) {}
+    form
+}
+
+fn is_broker(kind: Kind) -> bool {
+    matches!(kind, Kind::Broker { .. })
+}
+
+/// The height of a card on a turned stage, without the button inside it.
+fn turned_height(kind: Kind, density: Density) -> f32 {
+    match (kind, density) {
+        (Kind::Producer | Kind::Requester, Density::Full) => 44.0,
+        (Kind::Broker { queues }, Density::Full) => {
+            let queues = f32::from(queues.clamp(1, 12));
+            78.0 + if queues < 3.0 { 34.0 } else { 24.0 } * queues
+        }
+        (Kind::Consumer { buffer: true } | Kind::Responder, Density::Full) => 68.0,
+        (Kind::Consumer { buffer: false }, Density::Full) => 56.0,
+        (Kind::Broker { .. }, Density::Row) => 64.0,
+        (_, Density::Row) => 34.0,
+        (Kind::Broker { .. }, Density::Bar) => 34.0,
+        (_, Density::Bar) => 16.0,
+    }
+}
+
+impl RowForm {
+    /// The height of the layer.
+    fn height(&self) -> f32 {
+        let line = self.card + self.button;
+        line * self.lines as f32 + gap(self.density) * (self.lines - 1) as f32
+    }
+
+    /// Takes the next flatter form; false when there is none.
+    fn flatten(&mut self, plan: &Plan, layer: &[usize], free: f32) -> bool {
+        let (density, least) = match self.density {
+            Density::Full => (Density::Row, 82.0),
+            Density::Row => (Density::Bar, 40.0),
+            Density::Bar if 14.0 < free / self.across as f32 && 1 < self.lines => {
+                self.across += 1;
+                self.lines = layer.len().div_ceil(self.across);
+                return true;
+            }
+            Density::Bar => return false,
+        };
+        let most = ((free + BESIDE) / (least + BESIDE)).floor().max(1.0) as usize;
+        self.density = density;
+        self.across = layer.len().min(most);
+        self.lines = layer.len().div_ceil(self.across);
+        self.button = 0.0;
+        self.card =
+            layer.iter().map(|&a| turned_height(plan.kinds[a], density)).fold(0.0, f32::max);
+        true
+    }
+
+    /// Places the layer's cards from `corner` on.
+    fn place(&self, plan: &Plan, layer: &[usize], corner: Point, free: f32, places: &mut [Place]) {
+        let beside = if self.density == Density::Bar { 4.0 } else { BESIDE };
+        let slot = (free - beside * (self.across - 1) as f32) / self.across as f32;
+        for (i, &actor) in layer.iter().enumerate() {
+            let kind = plan.kinds[actor];
+            let line = i / self.across;
+            // The last line stands in the middle.
+            let in_line = (layer.len() - line * self.across).min(self.across);
+            let used = in_line as f32 * (slot + beside) - beside;
+            let x = corner.x + (free - used) / 2.0 + (i % self.across) as f32 * (slot + beside);
+            let height = self.card + self.button;
+            let y = corner.y + line as f32 * (height + gap(self.density));
+            let mut rect = Rect::new(x, y, slot, height);
+            let full = self.density == Density::Full;
+            let button = if full && sends(kind) && self.across == 1 {
+                let w = 98.0_f32.min(slot * 0.36);
+                rect.w = slot - w - beside;
+                Some(Rect::new(rect.right() + beside, y, w, height))
+            } else if full && 0.0 < self.button && !sends(kind) && !is_broker(kind) {
+                Some(Rect::new(x + 6.0, rect.bottom() - self.button, slot - 12.0, 36.0))
+            } else {
+                None
+            };
+            places[actor] = Place { rect, density: self.density, button };
+        }
+    }
+}
+
+impl Place {
+    /// Before the actor is placed.
+    fn nowhere() -> Place {
+        Place { rect: Rect::default(), density: Density::Bar, button: None }
+    }
+}
+
+/// The pipes between placed cards. Ends on one side of a card are spread in the order of the other
+/// ends, so that pipes do not cross more than they must.
+fn pipes(plan: &Plan, layout: &Layout) -> Vec<Pipe> {
+    let turned = layout.turned;
+    // Along: the way of the messages. Across: the direction in which ends are spread.
+    let across = |p: Point| if turned { p.x } else { p.y };
+    let place = |actor: u16| layout.places[usize::from(actor)].rect;
+    let spread = |actor: u16, other: u16, outgoing: bool, channel: usize| -> (f32, f32) {
+        let mut ends: Vec<(f32, usize)> = plan
+            .joins
+            .iter()
+            .enumerate()
+            .filter(|&(_, &(from, to))| if outgoing { from == actor } else { to == actor })
+            .map(|(i, &(from, to))| (across(place(if outgoing { to } else { from }).centre()), i))
+            .collect();
+        ends.sort_by(|a, b| a.partial_cmp(b).expect("coordinates are numbers"));
+        let nth = ends.iter().position(|&(_, i)| i == channel).unwrap_or(0) as f32;
+        let rect = place(actor);
+        let side = if turned { rect.w } else { rect.h };
+        let count = ends.len() as f32;
+        let middle = across(rect.centre());
+        if turned && ends.len() > 1 {
+            // Straight down wherever the other end lies above or below this card.
+            let (low, high) = (rect.x + 14.0, rect.right() - 14.0);
+            let step = ((high - low) / count).min(32.0);
+            return (across(place(other).centre()).clamp(low, high), step);
+        }
+        let step = ((side - 16.0).max(side * 0.5) / count).min(32.0);
+        (middle + (nth - (count - 1.0) / 2.0) * step, step)
+    };
+    let pipe = |(channel, &(from, to)): (usize, &(u16, u16))| {
+        let (a, a_step) = spread(from, to, true, channel);
+        let (b, b_step) = spread(to, from, false, channel);
+        let width = (a_step.min(b_step) - 3.0).clamp(1.5, 16.0);
+        let (start, end) = (place(from), place(to));
+        if turned {
+            bend(pt(a, start.bottom()), pt(b, end.y), true, width)
+        } else {
+            bend(pt(start.right(), a), pt(end.x, b), false, width)
+        }
+    };
+    plan.joins.iter().enumerate().map(pipe).collect()
+}
+
+#[cfg(test)]
+#[path = "layout_tests.rs"]
+mod tests;
