@@ -3,9 +3,11 @@
 //! Nothing here is reachable from the core, so files, clocks and threads are allowed.
 
 pub mod serve;
+pub mod validate;
 
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 /// See why a message was late, lost or delivered twice.
 #[derive(Debug, Parser)]
@@ -26,11 +28,20 @@ enum Command {
         #[arg(long, default_value = "dist")]
         root: PathBuf,
     },
+    /// Replay every record of reality below a folder and say which the models reproduce.
+    Validate {
+        /// Folder with records (*.json), or one record.
+        dir: PathBuf,
+        /// Print for machines.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// Runs the command that the process was called with; `Err` is one line for people.
-pub fn main() -> Result<(), String> {
+pub fn main() -> Result<ExitCode, String> {
     match Args::parse().command {
-        Command::Serve { port, root } => serve::serve(&root, port),
+        Command::Serve { port, root } => serve::serve(&root, port).map(|()| ExitCode::SUCCESS),
+        Command::Validate { dir, json } => validate::validate(&dir, json),
     }
 }

@@ -257,6 +257,11 @@ impl<M: Copy> Queue<M> {
         self.n_consumers
     }
 
+    /// The connection that owns an exclusive queue.
+    pub fn owner(&self) -> Option<ConnectionNo> {
+        self.owner
+    }
+
     /// Ready messages, the head first.
     pub fn ready(&self) -> impl Iterator<Item = &Entry<M>> {
         self.ready.lanes.iter().rev().flatten()

@@ -1,0 +1,128 @@
+//! The queue broker against what a real one did, operation by operation.
+#![cfg(feature = "cli")]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use inflight::cli::validate::{Line, Tally, Verdict, replay_all, replay_text};
+use serde_json::Value;
+
+const TRUTH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/truth/broker");
+
+fn amqp_lines() -> Vec<Line> {
+    let lines = replay_all(Path::new(TRUTH)).expect("the records are there");
+    lines.into_iter().filter(|line| line.file.starts_with("amqp_")).collect()
+}
+
+fn record(name: &str) -> Value {
+    let text = std::fs::read(format!("{TRUTH}/{name}")).expect("the record is there");
+    serde_json::from_slice(&text).expect("the record is JSON")
+}
+
+#[test]
+fn the_broker_contradicts_no_record() {
+    let failed: Vec<Line> = amqp_lines()
+        .into_iter()
+        .filter(|line| matches!(line.case.verdict, Verdict::Failed(_)))
+        .collect();
+    assert!(failed.is_empty(), "{failed:#?}");
+}
+
+#[test]
+fn dispatch_requeue_and_all_walks_are_reproduced() {
+    let mut tallies: BTreeMap<String, Tally> = BTreeMap::new();
+    for line in amqp_lines() {
+        tallies.entry(line.file.clone()).or_default().add(&line.case.verdict);
+    }
+    for (file, n_cases) in
+        [("amqp_dispatch.json", 26), ("amqp_requeue.json", 24), ("amqp_walk.json", 15)]
+    {
+        let expected = Tally { passed: n_cases, ..Tally::default() };
+        assert_eq!(tallies[file], expected, "{file}");
+    }
+}
+
+/// Every recorded delivery of a case, to be falsified one at a time.
+fn deliveries(case: &Value) -> Vec<(usize, usize)> {
+    let ops = case["ops"].as_array().expect("a trace");
+    let of_op = |(op, value): (usize, &Value)| {
+        let n_events = value["observed"].as_array().map_or(0, Vec::len);
+        (0..n_events).map(move |event| (op, event)).collect::<Vec<_>>()
+    };
+    ops.iter().enumerate().flat_map(of_op).collect()
+}
+
+#[test]
+fn every_falsified_delivery_is_noticed() {
+    let record = record("amqp_requeue.json");
+    let mut n_falsified = 0;
+    for (index, case) in record["cases"].as_array().expect("cases").iter().enumerate() {
+        for (op, event) in deliveries(case) {
+            let mut falsified = record.clone();
+            falsified["cases"] = Value::Array(vec![case.clone()]);
+            let observed = &mut falsified["cases"][0]["ops"][op]["observed"][event];
+            observed["body"] = "something else".into();
+            observed["text"] = "something else".into();
+            let text = serde_json::to_vec(&falsified).expect("JSON can be written");
+            let cases = replay_text(&text);
+            let noticed = matches!(cases[0].verdict, Verdict::Failed(_));
+            assert!(noticed, "case {index}, operation {op}, event {event}: {cases:?}");
+            n_falsified += 1;
+        }
+    }
+    assert!(80 < n_falsified, "{n_falsified}");
+}
+
+#[test]
+fn a_missing_delivery_and_a_wrong_count_are_noticed() {
+    let mut record = record("amqp_dispatch.json");
+    let case = &mut record["cases"][0];
+    case["ops"][3]["observed"].as_array_mut().expect("deliveries").pop();
+    let counted = record["cases"][1]["ops"].as_array_mut().expect("a trace").last_mut();
+    counted.expect("a count")["result"]["q"]["ready"] = 1.into();
+    let cases = replay_text(&serde_json::to_vec(&record).expect("JSON can be written"));
+    for case in &cases[..2] {
+        assert!(matches!(case.verdict, Verdict::Failed(_)), "{case:?}");
+    }
+    assert_eq!(cases[2].verdict, Verdict::Passed);
+}
+
+#[test]
+fn what_is_not_modelled_is_told_by_the_operation_and_not_by_the_name() {
+    let mut record = record("amqp_dispatch.json");
+    for case in record["cases"].as_array_mut().expect("cases") {
+        case["id"] = "anything".into();
+        case["mechanism"] = "anything".into();
+        case["ops"][0]["op"] = "teleport".into();
+    }
+    let cases = replay_text(&serde_json::to_vec(&record).expect("JSON can be written"));
+    assert_eq!(cases.len(), 26);
+    for case in cases {
+        assert!(matches!(case.verdict, Verdict::NotCovered(_)), "{case:?}");
+    }
+}
+
+#[test]
+fn hostile_values_fail_and_do_not_panic() {
+    let hostile = [
+        r#"{"op": "publish", "key": "q", "bodies": "m1"}"#,
+        r#"{"op": "publish", "key": 7, "bodies": []}"#,
+        r#"{"op": "qos", "prefetch": -1}"#,
+        r#"{"op": "qos", "prefetch": 1e300}"#,
+        r#"{"op": "get", "queue": "q", "n": 99999999999999999999}"#,
+        r#"{"op": "ack", "body": "never seen"}"#,
+        r#"{"op": "ack"}"#,
+        r#"{"op": "queue", "name": "x", "args": {"x-max-length": -5}}"#,
+        r#"{"op": "queue", "name": "x", "args": []}"#,
+        r#"{"op": null}"#,
+        r#"[]"#,
+    ];
+    for op in hostile {
+        let text = format!(
+            r#"{{"schema": "amqp-trace/1", "group": "x", "cases": [{{"id": "a", "ops": [
+                {{"op": "queue", "name": "q"}}, {op}]}}]}}"#
+        );
+        let cases = replay_text(text.as_bytes());
+        assert!(matches!(&cases[0].verdict, Verdict::Failed(why) if why.contains("op 2")), "{op}");
+    }
+}
