@@ -187,6 +187,10 @@ fn hash_names(files: &mut BTreeMap<String, Vec<u8>>) -> Outcome<Vec<String>> {
         files.insert(hashed.clone(), bytes);
         renamed.push((name.clone(), hashed));
     }
+    // Other pages of the site share some of these files.
+    for (_, bytes) in files.iter_mut().filter(|(name, _)| name.ends_with(".html")) {
+        *bytes = rename(&String::from_utf8_lossy(bytes), &renamed).into_bytes();
+    }
     page = rename(&page, &renamed);
     let mut first_load = vec!["index.html".to_owned()];
     first_load.extend(renamed.into_iter().map(|(_, hashed)| hashed));

@@ -6,5 +6,8 @@
 
 #[cfg(test)]
 mod harness;
+
+#[cfg(test)]
+mod embedding;
 #[cfg(test)]
 mod opening;
