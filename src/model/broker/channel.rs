@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 
-use super::queue::Entry;
+use super::queue::{Entry, Rotation};
+use super::slab::Slab;
 use super::{ChannelNo, ConnectionNo, ConsumerId, QueueId};
 
 /// Most channels open at once: the lower half of a [`ChannelNo`] is the slot.
@@ -156,6 +157,39 @@ impl<M: Copy> Channel<M> {
         };
         taken.extend(self.unacked.drain(..n));
         tag == 0 || 0 < n
+    }
+
+    /// Gives back the place that a message took in the windows of its consumer and of the channel.
+    #[inline]
+    pub(super) fn release(&mut self, consumers: &mut Slab<Consumer>, unacked: &Unacked<M>) {
+        if let Holder::Consumer(id) = unacked.holder {
+            consumers.get_mut(id.0).expect("a holder is a running consumer").unacked -= 1;
+        }
+        if unacked.holder != Holder::Get {
+            self.n_consumed -= 1;
+        }
+    }
+
+    /// Moves the blocked consumers of a queue that have room again to the end of their class, in
+    /// the order in which they were blocked.
+    #[inline]
+    pub(super) fn unblock(
+        &mut self,
+        consumers: &Slab<Consumer>,
+        id: QueueId,
+        active: &mut Rotation,
+    ) {
+        if self.blocked.is_empty() || !self.has_window() {
+            return;
+        }
+        self.blocked.retain(|blocked| {
+            let consumer = consumers.get(blocked.0).expect("a blocked consumer exists");
+            let is_free = consumer.queue == id && consumer.has_window();
+            if is_free {
+                active.push(*blocked, consumer.spec.priority);
+            }
+            !is_free
+        });
     }
 
     /// Unacknowledged messages by rising tag.

@@ -54,14 +54,15 @@ impl<M: Copy> Clients<M> {
     /// Consumers before it whose window is full become blocked.
     #[inline]
     pub(super) fn next_taker(&mut self, queue: &mut Queue<M>) -> Option<ConsumerId> {
-        while let Some(id) = queue.active.pop() {
-            let consumer = *self.consumers.get(id.0).expect("an active consumer exists");
-            if self.has_window(&consumer) {
-                queue.active.push(id, consumer.spec.priority);
+        while let Some(id) = queue.active.front() {
+            let consumer = self.consumers.get(id.0).expect("an active consumer exists");
+            if self.has_window(consumer) {
+                queue.active.rotate();
                 return Some(id);
             }
-            let channel = self.channel_mut(consumer.channel).expect("its channel is open");
-            channel.blocked.push(id);
+            queue.active.pop_front();
+            let slot = consumer.channel.slot();
+            self.channels.get_mut(slot).expect("its channel is open").blocked.push(id);
         }
         None
     }
@@ -96,39 +97,6 @@ impl<M: Copy> Clients<M> {
             let holder = Holder::Consumer(taker);
             channel.unacked.push_back(Unacked { tag, queue: Some(id), holder, entry });
         }
-    }
-
-    /// Gives back the place that a message took in the windows of its consumer and channel.
-    #[inline]
-    pub(super) fn release(&mut self, number: ChannelNo, unacked: &Unacked<M>) {
-        if let Holder::Consumer(id) = unacked.holder {
-            let consumer = self.consumers.get_mut(id.0).expect("a holder is a running consumer");
-            consumer.unacked -= 1;
-        }
-        if unacked.holder != Holder::Get
-            && let Some(channel) = self.channel_mut(number)
-        {
-            channel.n_consumed -= 1;
-        }
-    }
-
-    /// Moves the channel's blocked consumers of a queue that have room again to the end of their
-    /// class, in the order in which they were blocked.
-    #[inline]
-    pub(super) fn unblock(&mut self, number: ChannelNo, id: QueueId, queue: &mut Queue<M>) {
-        let Clients { channels, consumers, .. } = self;
-        let Some(channel) = channels.get_mut(number.slot()) else { return };
-        if channel.blocked.is_empty() || !channel.has_window() {
-            return;
-        }
-        channel.blocked.retain(|blocked| {
-            let consumer = consumers.get(blocked.0).expect("a blocked consumer exists");
-            let is_free = consumer.queue == id && consumer.has_window();
-            if is_free {
-                queue.active.push(*blocked, consumer.spec.priority);
-            }
-            !is_free
-        });
     }
 
     /// The queues for which a channel has blocked consumers, each once, in blocked order.

@@ -125,10 +125,8 @@ impl<M: Copy> Broker<M> {
         targets: &[QueueId],
         out: &mut Vec<Effect<M>>,
     ) -> Taken {
-        let full = targets.iter().find(|id| !self.can_take(**id, publish.bytes));
-        if let Some(id) = full {
-            let queue = self.queue_mut(*id).expect("a full queue exists");
-            queue.publisher_waits = true;
+        if let Some(id) = targets.iter().find(|id| !self.can_take(**id, publish.bytes)) {
+            self.queue_mut(*id).expect("a full queue exists").publisher_waits = true;
             return Taken::Blocked(*id);
         }
         let mut taken = Taken::Routed;

@@ -95,10 +95,27 @@ impl Rotation {
         self.classes[place].turn.push_back(consumer);
     }
 
-    /// Takes the consumer whose turn it is.
+    /// The consumer whose turn it is.
     #[inline]
-    pub(super) fn pop(&mut self) -> Option<ConsumerId> {
-        self.classes.iter_mut().find_map(|class| class.turn.pop_front())
+    pub(super) fn front(&self) -> Option<ConsumerId> {
+        self.classes.iter().find_map(|class| class.turn.front().copied())
+    }
+
+    /// Takes the consumer away whose turn it is.
+    #[inline]
+    pub(super) fn pop_front(&mut self) {
+        self.classes.iter_mut().find_map(|class| class.turn.pop_front());
+    }
+
+    /// Sends the consumer whose turn it is to the end of its class.
+    #[inline]
+    pub(super) fn rotate(&mut self) {
+        let class = self.classes.iter_mut().find(|class| !class.turn.is_empty());
+        if let Some(Class { turn, .. }) = class
+            && 1 < turn.len()
+        {
+            turn.rotate_left(1);
+        }
     }
 
     /// Takes a consumer out wherever it stands; its empty class goes with it.
@@ -359,7 +376,11 @@ mod tests {
         rotation.push(ConsumerId(4), -1);
         let order: Vec<_> = rotation.iter().map(|c| c.0).collect();
         assert_eq!(order, [2, 1, 3, 4]);
-        assert_eq!(rotation.pop(), Some(ConsumerId(2)));
-        assert_eq!(rotation.pop(), Some(ConsumerId(1)));
+        rotation.rotate();
+        assert_eq!(rotation.front(), Some(ConsumerId(2)));
+        rotation.pop_front();
+        assert_eq!(rotation.front(), Some(ConsumerId(1)));
+        rotation.rotate();
+        assert_eq!(rotation.front(), Some(ConsumerId(3)));
     }
 }

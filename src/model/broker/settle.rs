@@ -5,6 +5,7 @@
 //! back, then the queue is dispatched.
 
 use super::channel::{AckMode, Holder, Unacked};
+use super::clients::Clients;
 use super::effect::{ChannelError, DropReason, Effect};
 use super::publish::drop_excess;
 use super::{Broker, ChannelNo, ConnectionNo, QueueId};
@@ -64,20 +65,26 @@ impl<M: Copy> Broker<M> {
         how: Settle,
         out: &mut Vec<Effect<M>>,
     ) {
-        let Some(channel) = self.clients.channel_mut(number) else { return };
-        let known = if multiple {
-            channel.take_up_to(tag, &mut self.taken)
-        } else if let Some(unacked) = channel.take_one(tag) {
-            self.taken.push(unacked);
-            true
+        let Clients { channels, consumers, .. } = &mut self.clients;
+        let channel = channels.get_mut(number.slot()).filter(|channel| channel.number == number);
+        let Some(channel) = channel else { return };
+        // A limit for the whole channel may have held back consumers of other queues.
+        let is_shared = channel.global_prefetch != 0;
+        if !multiple {
+            let Some(unacked) = channel.take_one(tag) else {
+                return self.fail(number, ChannelError::UnknownTag(tag), out);
+            };
+            channel.release(consumers, &unacked);
+            self.settle_group(number, std::slice::from_ref(&unacked), how, out);
+        } else if channel.take_up_to(tag, &mut self.taken) {
+            self.taken.iter().for_each(|unacked| channel.release(consumers, unacked));
+            self.settle_taken(number, how, out);
         } else {
-            false
-        };
-        if !known {
-            self.fail(number, ChannelError::UnknownTag(tag), out);
-            return;
+            return self.fail(number, ChannelError::UnknownTag(tag), out);
         }
-        self.settle_taken(number, how, out);
+        if is_shared {
+            self.wake_blocked(number, out);
+        }
     }
 
     /// Requeues everything that the channel has not acknowledged.
@@ -142,20 +149,15 @@ impl<M: Copy> Broker<M> {
     }
 
     /// Settles what stands in `self.taken`, queue by queue.
-    #[inline]
     fn settle_taken(&mut self, number: ChannelNo, how: Settle, out: &mut Vec<Effect<M>>) {
         let mut taken = std::mem::take(&mut self.taken);
-        taken.iter().for_each(|unacked| self.clients.release(number, unacked));
-        if 1 < taken.len() {
-            // Stable: inside a queue the order of the tags stays.
-            taken.sort_by_key(|unacked| unacked.queue);
-        }
+        // Stable: inside a queue the order of the tags stays.
+        taken.sort_by_key(|unacked| unacked.queue);
         for group in taken.chunk_by(|a, b| a.queue == b.queue) {
             self.settle_group(number, group, how, out);
         }
         taken.clear();
         self.taken = taken;
-        self.wake_other_queues(number, out);
     }
 
     /// Settles messages of one queue.
@@ -168,10 +170,12 @@ impl<M: Copy> Broker<M> {
         out: &mut Vec<Effect<M>>,
     ) {
         let id = group[0].queue;
-        let queue = id.and_then(|id| self.queues.get_mut(u32::from(id.0)));
-        if let (Some(id), Some(queue)) = (id, queue) {
+        if let Some(id) = id {
+            let queue = self.queues.get_mut(u32::from(id.0)).expect("a deleted queue is unnamed");
             queue.n_unacked -= group.len() as u32;
-            self.clients.unblock(number, id, queue);
+            let Clients { channels, consumers, .. } = &mut self.clients;
+            let channel = channels.get_mut(number.slot()).expect("settling on an open channel");
+            channel.unblock(consumers, id, &mut queue.active);
         }
         for Unacked { entry, .. } in group {
             let (queue, message) = (id, entry.message);
@@ -186,18 +190,16 @@ impl<M: Copy> Broker<M> {
                 }
             }
         }
-        if let Some(id) = id {
+        let Some(id) = id else { return };
+        if !self.batch.is_empty() {
             self.put_back(id, out);
-            self.dispatch(id, out);
         }
+        self.dispatch(id, out);
     }
 
     /// Puts what stands in `self.batch` back into its queue.
     fn put_back(&mut self, id: QueueId, out: &mut Vec<Effect<M>>) {
-        if self.batch.is_empty() {
-            return;
-        }
-        let queue = self.queues.get_mut(u32::from(id.0)).expect("messages came from a queue");
+        let queue = self.queues.get_mut(u32::from(id.0)).expect("a deleted queue is unnamed");
         queue.put_back(&mut self.batch);
         let ready = queue.n_ready();
         for entry in self.batch.drain(..) {
@@ -206,20 +208,13 @@ impl<M: Copy> Broker<M> {
         drop_excess(id, queue, out);
     }
 
-    /// A limit for the whole channel may have held back consumers of other queues.
-    fn wake_other_queues(&mut self, number: ChannelNo, out: &mut Vec<Effect<M>>) {
-        let limited =
-            self.clients.channel(number).is_some_and(|channel| channel.global_prefetch != 0);
-        if limited {
-            self.wake_blocked(number, out);
-        }
-    }
-
     /// Lets every queue look again at the blocked consumers of a channel.
     pub(super) fn wake_blocked(&mut self, number: ChannelNo, out: &mut Vec<Effect<M>>) {
         for id in self.clients.blocked_queues(number) {
-            if let Some(queue) = self.queues.get_mut(u32::from(id.0)) {
-                self.clients.unblock(number, id, queue);
+            let Clients { channels, consumers, .. } = &mut self.clients;
+            let queue = self.queues.get_mut(u32::from(id.0));
+            if let (Some(queue), Some(channel)) = (queue, channels.get_mut(number.slot())) {
+                channel.unblock(consumers, id, &mut queue.active);
             }
             self.dispatch(id, out);
         }
@@ -243,7 +238,7 @@ impl<M: Copy> Broker<M> {
         for group in taken.chunk_by(|a, b| a.queue == b.queue) {
             let Some(id) = group[0].queue else { continue };
             touched.push(id);
-            let queue = self.queue_mut(id).expect("a queue that is gone was unnamed");
+            let queue = self.queue_mut(id).expect("a deleted queue is unnamed");
             queue.n_unacked -= group.len() as u32;
             self.batch.extend(group.iter().map(|unacked| unacked.entry));
             self.put_back(id, out);
