@@ -28,7 +28,9 @@ pub use key::MAX_PENDING;
 /// A near part longer than this is split, if it spans more than one instant.
 const MAX_NEAR: usize = 64;
 /// A bucket of at most this many entries is loaded whole.
-const MAX_LOAD: u32 = 32;
+const MAX_LOAD: usize = 32;
+/// The events of this many entries stay in the cache until they are popped.
+const MAX_CACHED: usize = 1_024;
 /// This many dead entries are let be, however few others there are.
 const MIN_SWEEP: u64 = 64;
 
@@ -252,14 +254,19 @@ impl<E> EventQueue<E> {
             if horizon < place.start {
                 return false;
             }
-            if place.level == 0 || self.far.len_of(place) <= MAX_LOAD {
-                self.far.take(place, &mut self.near);
-            } else if !self.deal(place, horizon) {
+            self.far.take(place, &mut self.hand);
+            self.drop_dead();
+            let first = self.hand.first().map_or(0, |key| key.ns());
+            let difference = self.hand.iter().fold(0, |all, key| all | (key.ns() ^ first));
+            if MAX_LOAD < self.hand.len() && difference > 0 {
+                // Straight to the digit in which the times differ, unless that passes the horizon.
+                let common = floor(first, digits(difference));
+                self.deal(if common <= horizon { common } else { place.start });
                 continue;
             }
             (self.far.base, self.level) = (place.start, place.level);
             self.last = ceiling(place.start, place.level);
-            self.drop_dead_near();
+            self.near.append(&mut self.hand);
             self.near.sort_unstable_by(|a, b| b.cmp(a));
             if self.far.is_empty() && self.near.len() <= MAX_NEAR {
                 self.open_window();
@@ -272,26 +279,15 @@ impl<E> EventQueue<E> {
         false
     }
 
-    /// Deals a large bucket out to finer ones. True if it went to the near part instead, because
-    /// all of it is due at one instant.
-    fn deal(&mut self, place: far::Place, horizon: u64) -> bool {
-        self.far.take(place, &mut self.hand);
-        let first = self.hand[0].ns();
-        let difference = self.hand.iter().fold(0, |all, key| all | (key.ns() ^ first));
-        if difference == 0 {
-            self.near.append(&mut self.hand);
-            return true;
-        }
-        // Straight to the digit in which the times differ, unless that passes the horizon.
-        let common = floor(first, digits(difference));
-        self.far.base = if common <= horizon { common } else { place.start };
+    /// Puts what is in hand, the earliest bucket, back as finer buckets from `base` on.
+    fn deal(&mut self, base: u64) {
+        self.far.base = base;
         // What is scheduled before the new base belongs to the near part. The base is not zero:
-        // the bucket is above level 0, so its digit is greater than that of the base before.
-        (self.last, self.level) = (self.far.base - 1, 0);
+        // times that differ are above level 0, where a digit is greater than that of the old base.
+        (self.last, self.level) = (base - 1, 0);
         for key in self.hand.drain(..) {
             self.far.put(key);
         }
-        false
     }
 
     /// Moves the later part of an overfull near part to the far one.
@@ -321,13 +317,17 @@ impl<E> EventQueue<E> {
         (self.far.base, self.last, self.level) = (0, u64::MAX, WHOLE);
     }
 
-    /// Drops the dead of a freshly loaded near part. Looking at all its slots at once also
-    /// brings the events into the cache, much faster than one by one at each pop.
-    fn drop_dead_near(&mut self) {
-        let (slots, free) = (&self.slots, &mut self.free);
-        let before = self.near.len();
-        self.near.retain(|&key| keep(slots, free, key));
-        self.dead -= (before - self.near.len()) as u64;
+    /// Drops the dead of the entries in hand, unless those are so many that it can wait.
+    ///
+    /// Looking at many slots in a row also brings the events into the cache, much faster than
+    /// one by one at each pop.
+    fn drop_dead(&mut self) {
+        if self.hand.len() <= MAX_CACHED {
+            let (slots, free) = (&self.slots, &mut self.free);
+            let before = self.hand.len();
+            self.hand.retain(|&key| keep(slots, free, key));
+            self.dead -= (before - self.hand.len()) as u64;
+        }
     }
 
     /// Drops all dead entries.

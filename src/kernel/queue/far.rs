@@ -40,15 +40,6 @@ struct Chunk {
     next: u32,
 }
 
-/// A list of chunks of which only the first may have room.
-#[derive(Clone, Copy)]
-struct Bucket {
-    head: u32,
-    len: u32,
-}
-
-const EMPTY: Bucket = Bucket { head: NONE, len: 0 };
-
 /// Where a bucket is and what it spans.
 #[derive(Clone, Copy)]
 pub struct Place {
@@ -62,7 +53,8 @@ pub struct Place {
 pub struct Far {
     /// No entry is earlier. May only change so that every entry keeps its bucket.
     pub base: u64,
-    buckets: Vec<Bucket>,
+    /// The first chunk of each bucket; only that may have room.
+    heads: Vec<u32>,
     /// For each level, which of its buckets hold something.
     filled: [u64; LEVELS],
     /// Which levels hold something.
@@ -76,7 +68,7 @@ impl Far {
     pub fn new() -> Far {
         Far {
             base: 0,
-            buckets: vec![EMPTY; LEVELS * 64],
+            heads: vec![NONE; LEVELS * 64],
             filled: [0; LEVELS],
             levels: 0,
             chunks: Vec::new(),
@@ -88,9 +80,8 @@ impl Far {
     pub fn put(&mut self, key: Key) {
         let level = digits(key.ns() ^ self.base) - 1;
         let digit = key.ns() >> (level * DIGIT_BITS) & 63;
-        let bucket = &mut self.buckets[level as usize * 64 + digit as usize];
-        bucket.len += 1;
-        if let Some(chunk) = self.chunks.get_mut(bucket.head as usize)
+        let head = self.heads[level as usize * 64 + digit as usize];
+        if let Some(chunk) = self.chunks.get_mut(head as usize)
             && let Some(free) = chunk.keys.get_mut(chunk.len as usize)
         {
             *free = key;
@@ -104,23 +95,22 @@ impl Far {
 
     #[inline(never)]
     fn put_in_new_chunk(&mut self, index: usize, key: Key) {
-        let next = self.buckets[index].head;
+        let next = self.heads[index];
         let chunk = Chunk { keys: [key; KEYS_PER_CHUNK], len: 1, next };
         if let Some(unused) = self.chunks.get_mut(self.free as usize) {
-            self.buckets[index].head = self.free;
+            self.heads[index] = self.free;
             self.free = unused.next;
             *unused = chunk;
         } else {
             // There are at most 2^24 entries, so the number fits.
-            self.buckets[index].head = self.chunks.len() as u32;
+            self.heads[index] = self.chunks.len() as u32;
             self.chunks.push(chunk);
         }
     }
 
     /// Moves all entries of a bucket to the end of `keys`.
     pub fn take(&mut self, place: Place, keys: &mut Vec<Key>) {
-        let bucket = std::mem::replace(&mut self.buckets[place.index], EMPTY);
-        let mut at = bucket.head;
+        let mut at = std::mem::replace(&mut self.heads[place.index], NONE);
         while let Some(chunk) = self.chunks.get_mut(at as usize) {
             keys.extend_from_slice(&chunk.keys[..chunk.len as usize]);
             let next = std::mem::replace(&mut chunk.next, self.free);
@@ -158,13 +148,9 @@ impl Far {
         Some(Place { level, start, index: level as usize * 64 + digit as usize })
     }
 
-    pub fn len_of(&self, place: Place) -> u32 {
-        self.buckets[place.index].len
-    }
-
     /// The entries of a bucket, in no order.
     pub fn keys_of(&self, place: Place) -> impl Iterator<Item = Key> {
-        let mut at = self.buckets[place.index].head;
+        let mut at = self.heads[place.index];
         std::iter::from_fn(move || {
             let chunk = self.chunks.get(at as usize)?;
             at = chunk.next;
@@ -176,7 +162,7 @@ impl Far {
 
     /// All entries, in no order.
     pub fn keys(&self) -> impl Iterator<Item = Key> {
-        (0..self.buckets.len())
+        (0..self.heads.len())
             .map(|index| Place { level: 0, start: 0, index })
             .flat_map(|place| self.keys_of(place))
     }
