@@ -48,6 +48,8 @@ fn the_counter_counts() {
 fn a_warm_kernel_allocates_nothing() {
     for case in CASES {
         let mut model = make(case);
+        // When a high digit of the time changes, a bucket may be larger than all before.
+        model.run(2_000_000);
         let before = CALLS.get();
         model.run(1_000_000);
         assert_eq!(CALLS.get() - before, 0, "{case:?}");

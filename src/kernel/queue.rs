@@ -58,8 +58,6 @@ pub struct EventQueue<E> {
     /// The entry popped last.
     current: Key,
     sequence: u64,
-    /// Empty between calls.
-    hand: Vec<Key>,
 }
 
 impl<E> EventQueue<E> {
@@ -76,7 +74,6 @@ impl<E> EventQueue<E> {
             dead: 0,
             current: Key::FIRST,
             sequence: 0,
-            hand: Vec::new(),
         }
     }
 
@@ -254,11 +251,13 @@ impl<E> EventQueue<E> {
             if horizon < place.start {
                 return false;
             }
-            self.far.take(place, &mut self.hand);
-            self.drop_dead();
-            let first = self.hand.first().map_or(0, |key| key.ns());
-            let difference = self.hand.iter().fold(0, |all, key| all | (key.ns() ^ first));
-            if MAX_LOAD < self.hand.len() && difference > 0 {
+            self.far.take(place, &mut self.near);
+            if self.near.len() <= MAX_CACHED {
+                self.drop_dead();
+            }
+            let first = self.near.first().map_or(0, |key| key.ns());
+            let difference = self.near.iter().fold(0, |all, key| all | (key.ns() ^ first));
+            if MAX_LOAD < self.near.len() && difference > 0 {
                 // Straight to the digit in which the times differ, unless that passes the horizon.
                 let common = floor(first, digits(difference));
                 self.deal(if common <= horizon { common } else { place.start });
@@ -266,7 +265,6 @@ impl<E> EventQueue<E> {
             }
             (self.far.base, self.level) = (place.start, place.level);
             self.last = ceiling(place.start, place.level);
-            self.near.append(&mut self.hand);
             self.near.sort_unstable_by(|a, b| b.cmp(a));
             if self.far.is_empty() && self.near.len() <= MAX_NEAR {
                 self.open_window();
@@ -279,13 +277,13 @@ impl<E> EventQueue<E> {
         false
     }
 
-    /// Puts what is in hand, the earliest bucket, back as finer buckets from `base` on.
+    /// Puts the near part, which is one large bucket, back as finer buckets from `base` on.
     fn deal(&mut self, base: u64) {
         self.far.base = base;
         // What is scheduled before the new base belongs to the near part. The base is not zero:
         // times that differ are above level 0, where a digit is greater than that of the old base.
         (self.last, self.level) = (base - 1, 0);
-        for key in self.hand.drain(..) {
+        for key in self.near.drain(..) {
             self.far.put(key);
         }
     }
@@ -317,33 +315,33 @@ impl<E> EventQueue<E> {
         (self.far.base, self.last, self.level) = (0, u64::MAX, WHOLE);
     }
 
-    /// Drops the dead of the entries in hand, unless those are so many that it can wait.
+    /// Drops the dead entries of the near part.
     ///
     /// Looking at many slots in a row also brings the events into the cache, much faster than
     /// one by one at each pop.
     fn drop_dead(&mut self) {
-        if self.hand.len() <= MAX_CACHED {
-            let (slots, free) = (&self.slots, &mut self.free);
-            let before = self.hand.len();
-            self.hand.retain(|&key| keep(slots, free, key));
-            self.dead -= (before - self.hand.len()) as u64;
+        let (slots, free) = (&self.slots, &mut self.free);
+        let n_dead = self.near.iter().filter(|key| slots[key.slot()].is_none()).count();
+        if n_dead > 0 {
+            self.near.retain(|&key| keep(slots, free, key));
+            self.dead -= n_dead as u64;
         }
     }
 
     /// Drops all dead entries.
     #[cold]
     fn sweep(&mut self) {
-        let (slots, free) = (&self.slots, &mut self.free);
-        self.near.retain(|&key| keep(slots, free, key));
-        self.ring.retain(|&key| keep(slots, free, key));
+        let n_near = self.near.len();
         while let Some(place) = self.far.first() {
-            self.far.take(place, &mut self.hand);
+            self.far.take(place, &mut self.near);
         }
-        for key in self.hand.drain(..) {
-            if keep(slots, free, key) {
+        for key in self.near.drain(n_near..) {
+            if keep(&self.slots, &mut self.free, key) {
                 self.far.put(key);
             }
         }
+        self.drop_dead();
+        self.ring.retain(|&key| keep(&self.slots, &mut self.free, key));
         self.dead = 0;
     }
 

@@ -96,15 +96,15 @@ impl Far {
     #[inline(never)]
     fn put_in_new_chunk(&mut self, index: usize, key: Key) {
         let next = self.heads[index];
-        let chunk = Chunk { keys: [key; KEYS_PER_CHUNK], len: 1, next };
         if let Some(unused) = self.chunks.get_mut(self.free as usize) {
             self.heads[index] = self.free;
             self.free = unused.next;
-            *unused = chunk;
+            unused.keys[0] = key;
+            (unused.len, unused.next) = (1, next);
         } else {
             // There are at most 2^24 entries, so the number fits.
             self.heads[index] = self.chunks.len() as u32;
-            self.chunks.push(chunk);
+            self.chunks.push(Chunk { keys: [key; KEYS_PER_CHUNK], len: 1, next });
         }
     }
 
@@ -112,7 +112,10 @@ impl Far {
     pub fn take(&mut self, place: Place, keys: &mut Vec<Key>) {
         let mut at = std::mem::replace(&mut self.heads[place.index], NONE);
         while let Some(chunk) = self.chunks.get_mut(at as usize) {
-            keys.extend_from_slice(&chunk.keys[..chunk.len as usize]);
+            // A copy of fixed length is much faster than one of the length needed.
+            let len = keys.len() + chunk.len as usize;
+            keys.extend_from_slice(&chunk.keys);
+            keys.truncate(len);
             let next = std::mem::replace(&mut chunk.next, self.free);
             self.free = at;
             at = next;
