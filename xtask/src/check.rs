@@ -1,7 +1,7 @@
 //! `cargo xtask test`: everything that must hold before a change is accepted.
 
 use crate::browser::{self, Server};
-use crate::step::{Outcome, cargo, command, output, root, run, run_tests, step};
+use crate::step::{Outcome, cargo, output, root, run, run_tests, step};
 use crate::{site, tools};
 use std::time::Instant;
 
@@ -73,13 +73,15 @@ fn wasm() -> Outcome<Vec<String>> {
     let programs = browser::set_up()?;
     tools::set_up()?;
     step("wasm tests", || {
-        let mut test = command(tools::folder().join("bin").join("wasm-pack"));
+        // As `wasm-pack test` does, which would also build all tests that are for native code only.
+        let mut test = cargo();
         test.env("PATH", tools::path());
+        test.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", "wasm-bindgen-test-runner");
+        test.env("CHROMEDRIVER", &programs.driver);
         // The runner waits 20 seconds for the browser unless told; a busy machine takes longer.
         test.env("WASM_BINDGEN_TEST_TIMEOUT", "120");
-        test.args(["--log-level", "error", "test", "--headless", "--chrome"]);
-        test.args(["--mode", "no-install", "--chromedriver"]).arg(&programs.driver);
-        test.args(["--", "--locked", "--no-default-features", "--test", "wasm"]);
+        test.args(["test", "--locked", "--target", tools::WASM_TARGET]);
+        test.args(["--no-default-features", "--test", "wasm"]);
         run_tests(&mut test)
     })
 }
@@ -88,8 +90,8 @@ fn wasm() -> Outcome<Vec<String>> {
 fn in_browser(name: Option<&str>) -> Outcome<Vec<String>> {
     let programs = browser::set_up()?;
     browser::set_up_npm()?;
-    let built = site::build(&root().join("target/site"))?;
     let modules = tools::node_modules().ok_or("axe-core is needed for the browser tests")?;
+    let built = site::build(&root().join("target/site"))?;
     let binary = step("the command line", site::native_binary)?;
     step("browser tests", || {
         let page = Server::page(&binary, &built)?;

@@ -8,7 +8,8 @@ use crate::step::{
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-const WASM_TARGET: &str = "wasm32-unknown-unknown";
+/// The target of the page.
+pub const WASM_TARGET: &str = "wasm32-unknown-unknown";
 const WASM_PACK: &str = "0.15.1";
 /// What comes from npm, with versions.
 const PACKAGE_JSON: &str = include_str!("../package.json");
@@ -110,7 +111,6 @@ pub fn node_modules() -> Option<PathBuf> {
     let modules = home.join("node_modules");
     let is_current = read(&home.join("package.json")).is_ok_and(|p| p == PACKAGE_JSON);
     if is_current && modules.join("binaryen").is_dir() && modules.join("axe-core").is_dir() {
-        up_to_date("binaryen and axe-core from npm");
         return Some(modules);
     }
     let (Some(npm), Some(_)) = (find_program("npm"), find_program("node")) else {
