@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use inflight::model::broker::{
-    AckMode, Broker, ChannelNo, ConnectionNo, ConsumeSpec, ConsumerId, DropReason, Effect,
+    AckMode, Broker, ChannelNo, ConnectionNo, ConsumeSpec, ConsumerId, DropReason, Effect, Holder,
     Overflow, QueueId, QueueSpec, Taken,
 };
 use proptest::prelude::*;
@@ -266,6 +266,16 @@ impl Bench {
 
     fn check_windows(&self, something_is_ready: bool) {
         for (_, channel) in self.broker.channels() {
+            let of_consumers = channel.unacked().filter(|unacked| unacked.holder != Holder::Get);
+            let limit = channel.global_prefetch();
+            let n_shared = of_consumers.count() as u32;
+            assert!(limit == 0 || n_shared <= limit, "the channel's window is exceeded");
+            for id in channel.blocked().filter(|_| something_is_ready) {
+                let consumer = self.broker.consumer(id).expect("a blocked consumer runs");
+                let own_is_full = consumer.prefetch != 0 && consumer.prefetch <= consumer.unacked;
+                let shared_is_full = limit != 0 && limit <= n_shared;
+                assert!(own_is_full || shared_is_full, "a message waits beside a free consumer");
+            }
             for id in channel.consumers() {
                 let consumer = self.broker.consumer(id).expect("a channel's consumer runs");
                 let held =

@@ -204,6 +204,11 @@ impl<M: Copy> Channel<M> {
         self.connection
     }
 
+    /// Most unacknowledged messages of all its consumers together; 0: no limit.
+    pub fn global_prefetch(&self) -> u32 {
+        self.global_prefetch
+    }
+
     /// Unacknowledged messages by rising tag.
     pub fn unacked(&self) -> impl Iterator<Item = &Unacked<M>> {
         self.unacked.iter()
