@@ -13,11 +13,11 @@ fn mm1(with_broker: bool, seed: u64) -> Plan {
     let consumer =
         ConsumerParams { service: SimSpan::ms(1), prefetch: Amount(1), ..Default::default() };
     let path = IdealParams { delay: SimSpan::ZERO, ..Default::default() };
-    let mut actors = vec![(path_hash("producer"), ActorParams::Producer(producer))];
+    let mut actors = vec![(path_hash("producer"), 1, ActorParams::Producer(producer))];
     if with_broker {
-        actors.push((path_hash("broker"), ActorParams::Broker(BrokerParams::default())));
+        actors.push((path_hash("broker"), 2, ActorParams::Broker(BrokerParams::default())));
     }
-    actors.push((path_hash("consumer"), ActorParams::Consumer(consumer)));
+    actors.push((path_hash("consumer"), 3, ActorParams::Consumer(consumer)));
     let channels = (1..actors.len() as u16)
         .map(|to| {
             let params = ChannelParams::Ideal(path.clone());

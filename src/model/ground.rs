@@ -92,8 +92,10 @@ pub struct Port {
 /// What an actor is to the ground: its name for random draws, and its ports.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Seat {
-    /// Hash of the actor's group name: members of one group share their draws.
+    /// Hash of the actor's id.
     pub path: u64,
+    /// Hash of its group's id, or of its own: work on a message takes as long with any member.
+    pub group: u64,
     /// Its channels, in document order; a port's number is its place here.
     pub ports: Vec<Port>,
 }
@@ -234,12 +236,18 @@ impl<'a> Ctx<'a> {
         Message { id: self.ground.newest, key, bytes, born: self.ground.now }
     }
 
-    /// The `index`-th draw of this actor's group for `purpose`.
+    /// The `index`-th draw of this actor for `purpose`.
     ///
     /// Draws are counted, not consumed: two runs that differ in one setting share their randomness.
     #[inline]
     pub fn draw(&self, purpose: Purpose, index: u64) -> Stream {
         self.ground.streams.stream_at(self.seat.path, purpose as u32, index)
+    }
+
+    /// The draw of this actor's group for one message: the same whichever member draws it.
+    #[inline]
+    pub fn draw_for(&self, purpose: Purpose, msg: MsgId) -> Stream {
+        self.ground.streams.stream_at(self.seat.group, purpose as u32, msg.0)
     }
 
     /// Writes a parcel to a port; `kept` tells whether the writer keeps a copy of the message.

@@ -18,8 +18,8 @@ use crate::param::{Lang, Said, Text};
 pub struct Plan {
     /// The run's seed.
     pub seed: u64,
-    /// Hash of the group's id and parameters of each actor.
-    pub actors: Vec<(u64, ActorParams)>,
+    /// Hashes of the id and of the group's id, and the parameters, of each actor.
+    pub actors: Vec<(u64, u64, ActorParams)>,
     /// Hash of the id, both ends and parameters of each channel.
     pub channels: Vec<(u64, ActorId, ActorId, ChannelParams)>,
     /// What happens when; sorted by time, ties in document order.
@@ -210,6 +210,14 @@ impl World {
         self.stop
     }
 
+    /// Rough size in bytes, to keep checkpoints within their budget.
+    pub fn weight(&self) -> u64 {
+        let pending = self.ground.queue.len() * 64;
+        let held: u64 = self.actors.iter().map(|node| node.machine.n_held() * 64).sum();
+        let carried = self.ground.channels.iter().map(|c| c.machine.n_messages() * 80);
+        20_000 + pending + held + carried.sum::<u64>()
+    }
+
     fn connect(&mut self) {
         for (n, channel) in self.ground.channels.iter_mut().enumerate() {
             let id = ChannelId(n as u16);
@@ -353,9 +361,9 @@ fn channel_node((path, from, to, params): &(u64, ActorId, ActorId, ChannelParams
     }
 }
 
-fn actor_node((path, params): &(u64, ActorParams)) -> ActorNode {
+fn actor_node((path, group, params): &(u64, u64, ActorParams)) -> ActorNode {
     ActorNode {
-        seat: Seat { path: *path, ports: Vec::new() },
+        seat: Seat { path: *path, group: *group, ports: Vec::new() },
         state: ActorState::Up,
         timer: Timer::default(),
         machine: Actor::new(params.clone()),

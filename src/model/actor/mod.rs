@@ -287,6 +287,22 @@ impl Actor {
         }
     }
 
+    /// Messages in its memory.
+    pub fn n_held(&self) -> u64 {
+        let outlets = |a: &Producer| -> usize {
+            a.outlets.iter().map(|o| o.outbox.len() + o.unconfirmed.len()).sum()
+        };
+        match self {
+            Actor::Producer(a) => outlets(a) as u64,
+            Actor::Broker(a) => {
+                a.broker.queues().map(|(_, q)| u64::from(q.n_ready() + q.n_unacked())).sum()
+            }
+            Actor::Consumer(a) => (a.workers.buffer.len() + a.outgoing.len()) as u64,
+            Actor::Requester(a) => a.clients.len() as u64,
+            Actor::Responder(a) => a.workers.buffer.len() as u64,
+        }
+    }
+
     /// Its workers, if it has any.
     pub fn workers(&self) -> Option<&workers::Workers> {
         match self {

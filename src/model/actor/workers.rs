@@ -184,7 +184,7 @@ impl Workers {
 
     fn start(&mut self, cx: &mut Ctx<'_>, job: Job, service: Service) {
         let Some(slot) = self.busy.iter_mut().find(|w| w.is_none()) else { return };
-        let mut draw = cx.draw(Purpose::Service, job.message.id.0);
+        let mut draw = cx.draw_for(Purpose::Service, job.message.id);
         let law = service.spread.law();
         let mut span = sample(law, service.mean, service.variation_ppm, &mut draw);
         if self.slow_ppm != 1_000_000 {

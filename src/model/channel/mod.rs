@@ -205,6 +205,13 @@ impl Channel {
         }
     }
 
+    /// Messages under way, unread or stalled.
+    pub fn n_messages(&self) -> u64 {
+        match self {
+            Channel::Ideal(c) => c.lanes.iter().map(|lane| u64::from(lane.n_messages())).sum(),
+        }
+    }
+
     /// Takes everything off a lane.
     pub fn drain(&mut self, lane: Lane) -> Vec<Parcel> {
         match self {

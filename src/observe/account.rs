@@ -1,0 +1,278 @@
+//! The account of one message: since when it waits for what, and who holds it.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::kernel::SimTime;
+use crate::model::fact::{Cause, Fact, Why};
+use crate::model::message::{ActorId, MsgId};
+use crate::observe::Parts;
+
+/// Where a message waits, as far as queue depth is concerned.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Place {
+    /// Ready in a broker's queue.
+    Queue,
+    /// In a consumer's or responder's memory.
+    Buffer,
+    /// Anywhere else.
+    Elsewhere,
+}
+
+/// What is known of a message that somebody holds.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Account {
+    /// When it was sent.
+    pub born: SimTime,
+    /// Its sender.
+    pub by: ActorId,
+    /// Its key.
+    pub key: u32,
+    /// 0 for the message itself, else its number among the copies made of it.
+    pub copy: u16,
+    /// How many copies were made of it.
+    n_copies: u16,
+    /// How many places hold it.
+    pub holders: u32,
+    /// How often its effect happened.
+    pub n_effects: u32,
+    /// When its latency closed.
+    pub delivered: Option<SimTime>,
+    /// Where it waits.
+    pub place: Place,
+    /// What it waits for now.
+    pub cause: Cause,
+    /// Since when.
+    pub since: SimTime,
+    /// Time by cause so far, in ns.
+    pub parts: Parts,
+    /// Time by cause since it was dispatched to a consumer that has not finished: lost if that dies.
+    trial: Option<Parts>,
+    /// Why the last copy that went away did so.
+    pub last_drop: Option<Why>,
+}
+
+impl Account {
+    /// The account of a message made now.
+    pub fn new(born: SimTime, by: ActorId, key: u32) -> Account {
+        Account {
+            born,
+            by,
+            key,
+            copy: 0,
+            n_copies: 0,
+            holders: 1,
+            n_effects: 0,
+            delivered: None,
+            place: Place::Elsewhere,
+            cause: Cause::Sender,
+            since: born,
+            parts: [0; Cause::COUNT],
+            trial: None,
+            last_drop: None,
+        }
+    }
+
+    /// Charges the time since the last fact to what the message waited for, and turns to what it
+    /// waits for from now on. With several copies under way, the newest fact decides.
+    pub fn charge(&mut self, now: SimTime, fact: &Fact) {
+        if self.delivered.is_some() {
+            self.place = self.place_after(fact);
+            return;
+        }
+        let span = (now - self.since).as_ns();
+        let parts = self.trial.as_mut().unwrap_or(&mut self.parts);
+        match *fact {
+            Fact::Arrived { waited, sending, unread, .. } => {
+                let mut left = span;
+                let mut take = |part: u64| {
+                    let part = part.min(left);
+                    left -= part;
+                    part
+                };
+                parts[Cause::BackPressure.index()] += take(unread);
+                parts[Cause::WireQueue.index()] += take(waited);
+                parts[Cause::Serialisation.index()] += take(sending);
+                parts[self.cause.index()] += left;
+            }
+            _ => parts[self.cause.index()] += span,
+        }
+        self.since = now;
+        self.turn(fact);
+        self.place = self.place_after(fact);
+    }
+
+    /// The time on trial counts: the work was done.
+    pub fn settle(&mut self) {
+        if let Some(trial) = self.trial.take() {
+            self.parts.iter_mut().zip(trial).for_each(|(sum, part)| *sum += part);
+        }
+    }
+
+    /// Time by cause until `now`, what is still open included.
+    pub fn parts_at(&self, now: SimTime) -> Parts {
+        let mut whole = self.clone();
+        whole.settle();
+        if whole.delivered.is_none() {
+            whole.parts[whole.cause.index()] += now.since(whole.since).as_ns();
+        }
+        whole.parts
+    }
+
+    fn turn(&mut self, fact: &Fact) {
+        match fact {
+            Fact::Departed { .. } => self.cause = Cause::Propagation,
+            Fact::Queued { .. } => self.cause = Cause::BrokerQueue,
+            // Of a message that was sent twice, a second copy may follow the first.
+            Fact::Dispatched { .. } => {
+                self.trial.get_or_insert([0; Cause::COUNT]);
+            }
+            Fact::Requeued { .. } => {
+                let trial = self.trial.take().unwrap_or([0; Cause::COUNT]);
+                self.parts[Cause::LostDelivery.index()] += trial.iter().sum::<u64>();
+                self.cause = Cause::BrokerQueue;
+            }
+            Fact::Buffered { .. } => self.cause = Cause::BehindAnother,
+            Fact::Started { .. } => self.cause = Cause::Processing,
+            Fact::Worked { .. } => {
+                self.settle();
+                self.cause = Cause::Sender;
+            }
+            Fact::Held { cause, .. } => self.cause = *cause,
+            Fact::Retried { .. } => self.cause = Cause::Sender,
+            Fact::Dropped { .. } if self.trial.is_none() => self.cause = Cause::Retry,
+            _ => {}
+        }
+    }
+
+    fn place_after(&self, fact: &Fact) -> Place {
+        match fact {
+            Fact::Queued { .. } | Fact::Requeued { .. } => Place::Queue,
+            Fact::Buffered { .. } => Place::Buffer,
+            Fact::Dispatched { .. }
+            | Fact::Started { .. }
+            | Fact::Departed { .. }
+            | Fact::Dropped { .. } => Place::Elsewhere,
+            _ => self.place,
+        }
+    }
+}
+
+/// Accounts of all messages that somebody holds: numbers are dense, so a window over them, and a
+/// map for the few that stay behind.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Accounts {
+    first: u64,
+    window: VecDeque<Option<Account>>,
+    stragglers: BTreeMap<u64, Account>,
+    n_open: u64,
+}
+
+/// The window may be this much longer than the number of open accounts before its oldest part is
+/// swept into the map.
+const SLACK: u64 = 1_024;
+
+impl Accounts {
+    /// The account of a message that is under way.
+    pub fn get(&self, msg: MsgId) -> Option<&Account> {
+        match self.place(msg) {
+            Some(place) => self.window.get(place)?.as_ref(),
+            None => self.stragglers.get(&msg.0),
+        }
+    }
+
+    /// The same, to be changed.
+    pub fn get_mut(&mut self, msg: MsgId) -> Option<&mut Account> {
+        match self.place(msg) {
+            Some(place) => self.window.get_mut(place)?.as_mut(),
+            None => self.stragglers.get_mut(&msg.0),
+        }
+    }
+
+    /// Opens an account; numbers ascend.
+    pub fn open(&mut self, msg: MsgId, account: Account) {
+        if self.window.is_empty() {
+            self.first = msg.0;
+        }
+        while self.first + (self.window.len() as u64) < msg.0 {
+            self.window.push_back(None);
+        }
+        self.window.push_back(Some(account));
+        self.n_open += 1;
+        if (self.window.len() as u64) > SLACK + 2 * self.n_open {
+            self.sweep();
+        }
+    }
+
+    /// An account for a further copy of `of`: it shares its past.
+    pub fn copy_of(&mut self, of: MsgId, now: SimTime) -> Option<Account> {
+        let original = self.get_mut(of)?;
+        original.n_copies += 1;
+        let mut copy = original.clone();
+        // A retry of what was delivered long ago can still make a new copy: it waited since then.
+        if let Some(at) = copy.delivered.take() {
+            (copy.since, copy.cause, copy.n_effects) = (at, Cause::Retry, 0);
+        }
+        copy.charge(now, &Fact::Copied { msg: of, of, at: original.by });
+        copy.copy = original.n_copies;
+        copy.n_copies = 0;
+        copy.holders = 1;
+        copy.place = Place::Elsewhere;
+        Some(copy)
+    }
+
+    /// Closes an account.
+    pub fn close(&mut self, msg: MsgId) {
+        match self.place(msg) {
+            Some(place) => {
+                if let Some(slot) = self.window.get_mut(place) {
+                    self.n_open -= u64::from(slot.take().is_some());
+                }
+                while let Some(None) = self.window.front() {
+                    self.window.pop_front();
+                    self.first += 1;
+                }
+            }
+            None => self.n_open -= u64::from(self.stragglers.remove(&msg.0).is_some()),
+        }
+    }
+
+    /// Messages that somebody holds, oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = (MsgId, &Account)> {
+        let old = self.stragglers.iter().map(|(id, account)| (MsgId(*id), account));
+        let first = self.first;
+        let slots = self.window.iter().enumerate();
+        old.chain(
+            slots.filter_map(move |(n, slot)| Some((MsgId(first + n as u64), slot.as_ref()?))),
+        )
+    }
+
+    /// How many are open.
+    pub fn len(&self) -> u64 {
+        self.n_open
+    }
+
+    /// Whether nothing is under way.
+    pub fn is_empty(&self) -> bool {
+        self.n_open == 0
+    }
+
+    /// Rough size in bytes.
+    pub fn weight(&self) -> u64 {
+        let entries = self.window.len() + self.stragglers.len();
+        entries as u64 * size_of::<Option<Account>>() as u64
+    }
+
+    fn place(&self, msg: MsgId) -> Option<usize> {
+        usize::try_from(msg.0.checked_sub(self.first)?).ok()
+    }
+
+    /// Moves the few open accounts of the window's older half into the map.
+    fn sweep(&mut self) {
+        for _ in 0..self.window.len() / 2 {
+            if let Some(Some(account)) = self.window.pop_front() {
+                self.stragglers.insert(self.first, account);
+            }
+            self.first += 1;
+        }
+    }
+}

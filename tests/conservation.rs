@@ -1,0 +1,193 @@
+//! Whatever happens, nothing is lost or doubled without a fact that says so.
+
+use inflight::kernel::{SimSpan, SimTime};
+use inflight::model::actor::{
+    ActorParams, BrokerParams, ConsumerParams, ProducerParams, RequesterParams, ResponderParams,
+};
+use inflight::model::channel::{ChannelParams, IdealParams};
+use inflight::model::{ActorId, ChannelId, Command};
+use inflight::observe::Seen;
+use inflight::param::{Amount, Ppm, Rate, Words};
+use inflight::world::{Plan, World};
+use proptest::prelude::*;
+
+use inflight::model::actor::broker::{Routing, WhenFull};
+use inflight::model::actor::consumer::AckMode;
+
+fn actor(id: u64, params: ActorParams) -> (u64, u64, ActorParams) {
+    (id, id, params)
+}
+
+prop_compose! {
+    fn any_path()(
+        delay_us in prop_oneof![Just(0), 1_u64..50_000],
+        jitter_us in prop_oneof![Just(0), 1_u64..20_000],
+        loss in prop_oneof![Just(0), 0_u32..300_000],
+        ack_loss in prop_oneof![Just(0), 0_u32..300_000],
+        in_order: bool,
+        capacity in prop_oneof![Just(u32::MAX), 1_u32..8],
+    ) -> ChannelParams {
+        ChannelParams::Ideal(IdealParams {
+            delay: SimSpan::us(delay_us),
+            jitter: SimSpan::us(jitter_us),
+            loss: Ppm(loss),
+            ack_loss: Ppm(ack_loss),
+            in_order,
+            capacity: Amount(capacity),
+            ..Default::default()
+        })
+    }
+}
+
+prop_compose! {
+    fn any_plan()(
+        seed: u64,
+        confirm: bool,
+        fanout: bool,
+        auto_ack: bool,
+        prefetch in prop_oneof![Just(u32::MAX), 1_u32..5],
+        capacity in prop_oneof![Just(u32::MAX), 0_u32..6],
+        when_full in 0_usize..3,
+        paths in prop::collection::vec(any_path(), 5),
+        faults in prop::collection::vec((0_u64..2_000, 0_u16..7, 0_usize..9), 0..30),
+    ) -> Plan {
+        let producer = ProducerParams {
+            rate: Rate::per_s(60), confirm, confirm_timeout: SimSpan::ms(80),
+            retries: Amount(3), ..Default::default()
+        };
+        let broker = BrokerParams {
+            queues: Words::of(&["a", "b"]),
+            routing: if fanout { Routing::Fanout } else { Routing::Direct },
+            capacity: Amount(capacity),
+            when_full: WhenFull::ALL[when_full],
+        };
+        let consumer = |queue: &str| ConsumerParams {
+            queue: Words::of(&[queue]),
+            service: SimSpan::ms(20),
+            prefetch: Amount(prefetch),
+            ack: if auto_ack { AckMode::OnDelivery } else { AckMode::AfterWork },
+            ..Default::default()
+        };
+        let requester = RequesterParams {
+            think: SimSpan::ms(30), timeout: SimSpan::ms(40), clients: Amount(3),
+            ..Default::default()
+        };
+        let actors = vec![
+            actor(1, ActorParams::Producer(producer)),
+            actor(2, ActorParams::Broker(broker)),
+            actor(3, ActorParams::Consumer(consumer("a"))),
+            actor(4, ActorParams::Consumer(consumer("b"))),
+            actor(5, ActorParams::Consumer(consumer("a"))),
+            actor(6, ActorParams::Requester(requester)),
+            actor(7, ActorParams::Responder(ResponderParams::default())),
+        ];
+        let ends = [(0, 1), (1, 2), (1, 3), (2, 4), (5, 6)];
+        let channels = ends.iter().zip(&paths).zip(1..).map(|(((from, to), path), id)| {
+            (id, ActorId(*from), ActorId(*to), path.clone())
+        });
+        let mut faults: Vec<(SimTime, Command)> = faults
+            .into_iter()
+            .map(|(ms, node, what)| (SimTime::ZERO + SimSpan::ms(ms), command(node, what)))
+            .collect();
+        faults.sort_by_key(|(at, _)| *at);
+        Plan { seed, actors, channels: channels.collect(), faults }
+    }
+}
+
+fn command(node: u16, what: usize) -> Command {
+    let (actor, channel) = (ActorId(node), ChannelId(node % 5));
+    match what {
+        0 => Command::Crash(actor),
+        1 => Command::Restart(actor),
+        2 => Command::Pause(actor),
+        3 => Command::Resume(actor),
+        4 => Command::Cut(channel),
+        5 => Command::Mend(channel),
+        6 => Command::DropNth { channel, nth: 2 },
+        7 => Command::Slow { actor, ppm: 3_000_000 },
+        _ => Command::Send { actor },
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    #[test]
+    fn the_ledger_balances_under_every_fault(plan in any_plan()) {
+        let until = SimTime::ZERO + SimSpan::s(3);
+        let mut world = World::new(&plan, true);
+        let mut seen = Seen::new(until);
+        let mut last = SimTime::ZERO;
+        loop {
+            for (at, fact) in world.ground.facts.fresh.drain(..) {
+                prop_assert!(last <= at, "time went back");
+                last = at;
+                seen.take(at, fact);
+            }
+            if !world.step(until) {
+                break;
+            }
+        }
+        world.stand_at(until);
+        seen.pass(until);
+        let ledger = &seen.ledger;
+        prop_assert_eq!(world.stopped(), None);
+        prop_assert!(0 < ledger.sent);
+        // What is in flight is held by somebody, and what is held was sent.
+        let open = seen.accounts.iter().filter(|(_, a)| a.delivered.is_none()).count() as u64;
+        prop_assert_eq!(ledger.in_flight(), open);
+        // The parts of every latency sum to it, and the histogram has the same sum.
+        prop_assert_eq!(seen.budget.total(), seen.latency.sum());
+        prop_assert_eq!(seen.latency.count(), ledger.delivered);
+        // The holders of each message are where the world says they are.
+        let held: u64 = seen.accounts.iter().map(|(_, a)| u64::from(a.holders)).sum();
+        prop_assert_eq!(held, copies_in(&world), "holders");
+    }
+
+    #[test]
+    fn a_world_gives_one_fingerprint_and_a_clone_goes_on_alike(plan in any_plan()) {
+        let until = SimTime::ZERO + SimSpan::s(3);
+        let half = SimTime::ZERO + SimSpan::ms(1_234);
+        let mut first = World::new(&plan, false);
+        while first.step(half) {}
+        let mut clone = first.clone();
+        let mut other = World::new(&plan, false);
+        for world in [&mut first, &mut clone, &mut other] {
+            while world.step(until) {}
+        }
+        prop_assert_eq!(first.fingerprint(), clone.fingerprint());
+        prop_assert_eq!(first.fingerprint(), other.fingerprint());
+        prop_assert_eq!(first, clone);
+    }
+}
+
+/// Copies of messages in all memories, queues and channels.
+fn copies_in(world: &World) -> u64 {
+    use inflight::model::actor::Actor;
+    use inflight::model::actor::requester::Client;
+    let mut n = 0;
+    for node in &world.actors {
+        n += match &node.machine {
+            Actor::Producer(a) => {
+                a.outlets.iter().map(|o| o.outbox.len() + o.unconfirmed.len()).sum::<usize>()
+            }
+            Actor::Broker(a) => {
+                let queued = a.broker.queues().map(|(_, q)| q.n_ready() as usize).sum::<usize>();
+                let unacked = a.broker.channels().map(|(_, c)| c.unacked().count()).sum::<usize>();
+                let waiting = a.peers.iter().filter(|p| p.waiting.is_some()).count();
+                let auto = a.peers.iter().filter(|p| p.auto_ack);
+                queued + unacked + waiting + auto.map(|p| p.outgoing.len()).sum::<usize>()
+            }
+            Actor::Requester(a) => {
+                let holds =
+                    |c: &&Client| matches!(c, Client::Waiting { .. } | Client::Blocked { .. });
+                a.clients.iter().filter(holds).count()
+            }
+            Actor::Consumer(a) => {
+                a.workers.buffer.len() + a.workers.n_busy() as usize + a.outgoing.len()
+            }
+            Actor::Responder(a) => a.workers.buffer.len() + a.workers.n_busy() as usize,
+        } as u64;
+    }
+    n + world.ground.channels.iter().map(|c| c.machine.n_messages()).sum::<u64>()
+}
