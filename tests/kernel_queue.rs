@@ -23,6 +23,11 @@ enum Gap {
     Below(u64),
     Ties(u64),
     PowersOfTwo,
+    /// Close together, far ahead.
+    Cluster {
+        bits_ahead: u64,
+        spread: u64,
+    },
     Mixed,
 }
 
@@ -33,6 +38,7 @@ impl Gap {
             Gap::Below(n) => stream.below(n),
             Gap::Ties(unit) => stream.below(7) * unit,
             Gap::PowersOfTwo => 1 << stream.below(41),
+            Gap::Cluster { bits_ahead, spread } => 5 << bits_ahead | stream.below(spread),
             Gap::Mixed if stream.chance(100_000) => stream.below(60_000_000_000),
             Gap::Mixed => stream.below(2_000),
         }
@@ -228,6 +234,8 @@ fn gap() -> impl Strategy<Value = Gap> {
             .prop_map(Gap::Below),
         prop_oneof![Just(1), Just(64), Just(1_000_000)].prop_map(Gap::Ties),
         Just(Gap::PowersOfTwo),
+        (0..38u64, prop_oneof![Just(50), Just(100_000)])
+            .prop_map(|(bits_ahead, spread)| Gap::Cluster { bits_ahead, spread }),
         Just(Gap::Mixed),
     ]
 }

@@ -388,3 +388,83 @@ impl<E: fmt::Debug> fmt::Debug for EventQueue<E> {
         f.debug_map().entries(entries).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::{Stream, Streams};
+
+    impl EventQueue<u64> {
+        /// What the two tiers promise each other.
+        fn check(&self) {
+            let now = self.current.ns();
+            assert!(self.near.is_sorted_by(|a, b| a > b));
+            assert!(self.near.first().is_none_or(|key| key.ns() <= self.last));
+            assert!(self.near.last().is_none_or(|key| now <= key.ns()));
+            assert!(self.ring.iter().is_sorted());
+            assert!(self.ring.iter().all(|key| key.ns() == now));
+            assert!(self.far.keys().all(|key| self.last < key.ns() && self.far.base <= key.ns()));
+            self.far.check();
+            // Long near parts would be slow to insert into.
+            let one_instant = self.near.first().map(|k| k.ns()) == self.near.last().map(|k| k.ns());
+            assert!(self.near.len() <= MAX_NEAR || one_instant);
+        }
+    }
+
+    /// Times ahead: near, far, in clusters, at one instant.
+    fn ahead(stream: &mut Stream) -> u64 {
+        let bits = stream.below(36);
+        match stream.below(4) {
+            0 => stream.below(1 << bits),
+            1 => 3 << bits,
+            2 => 5 << bits | stream.below(200),
+            _ => 7 << bits | stream.below(1 << bits.min(16)),
+        }
+    }
+
+    /// As the world does it: pops up to a time, then schedules from that time on.
+    #[test]
+    fn the_tiers_keep_their_promises() {
+        for seed in 0..200 {
+            let mut stream = Streams::new(seed).stream(0, 0);
+            let mut queue = EventQueue::new();
+            let mut now = 0;
+            for _ in 0..40 {
+                let offset = ahead(&mut stream);
+                for i in 0..stream.below(150) {
+                    let bits = stream.below(20);
+                    let spread = stream.below(1 << bits);
+                    queue.schedule(SimTime::from_ns(now + offset + spread), i);
+                }
+                queue.check();
+                now += ahead(&mut stream);
+                let mut n_popped = 0;
+                while let Some((at, _)) = queue.pop_until(SimTime::from_ns(now)) {
+                    n_popped += 1;
+                    if n_popped == 100 {
+                        now = at.ns();
+                        break;
+                    }
+                }
+                queue.check();
+            }
+        }
+    }
+
+    /// Many events far ahead; a page then draws frame after frame and schedules in between.
+    #[test]
+    fn what_lies_far_ahead_does_not_slow_down_the_present() {
+        let mut queue = EventQueue::new();
+        for i in 0..1_000 {
+            queue.schedule(SimTime::from_ns(100_000_000_000 + i * 1_000), i);
+        }
+        for frame in 1..100 {
+            let now = frame * 1_000_000;
+            while queue.pop_until(SimTime::from_ns(now)).is_some() {}
+            for i in 0..200 {
+                queue.schedule(SimTime::from_ns(now + i * 10_000), i);
+            }
+            queue.check();
+        }
+    }
+}

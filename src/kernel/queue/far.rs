@@ -169,4 +169,22 @@ impl Far {
             .map(|index| Place { level: 0, start: 0, index })
             .flat_map(|place| self.keys_of(place))
     }
+
+    /// Every entry is in the bucket that its time and the base name.
+    #[cfg(test)]
+    pub fn check(&self) {
+        for index in 0..self.heads.len() {
+            let place = Place { level: 0, start: 0, index };
+            assert!(self.keys_of(place).all(|key| {
+                let level = digits(key.ns() ^ self.base) - 1;
+                let digit = key.ns() >> (level * DIGIT_BITS) & 63;
+                index as u64 == u64::from(level) * 64 + digit
+            }));
+            let any = self.keys_of(place).next().is_some();
+            assert_eq!(self.filled[index / 64] >> (index % 64) & 1, u64::from(any));
+        }
+        for (level, filled) in self.filled.iter().enumerate() {
+            assert_eq!(self.levels >> level & 1, u32::from(*filled > 0));
+        }
+    }
 }

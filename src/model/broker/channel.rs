@@ -77,6 +77,13 @@ pub struct Unacked<M> {
     pub entry: Entry<M>,
 }
 
+impl<M> Unacked<M> {
+    /// Whether it fills the window of a consumer.
+    pub fn is_held_by(&self, consumer: ConsumerId) -> bool {
+        self.holder == Holder::Consumer(consumer)
+    }
+}
+
 /// What kind of publishing a channel was switched to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mode {
@@ -190,6 +197,16 @@ impl<M: Copy> Channel<M> {
             }
             !is_free
         });
+    }
+
+    /// The connection that it belongs to.
+    pub fn connection(&self) -> ConnectionNo {
+        self.connection
+    }
+
+    /// Most unacknowledged messages of all its consumers together; 0: no limit.
+    pub fn global_prefetch(&self) -> u32 {
+        self.global_prefetch
     }
 
     /// Unacknowledged messages by rising tag.

@@ -192,7 +192,7 @@ impl<M: Copy> Broker<M> {
 /// Drops heads until the queue is within its limit.
 #[inline]
 pub(super) fn drop_excess<M: Copy>(id: QueueId, queue: &mut Queue<M>, out: &mut Vec<Effect<M>>) {
-    if queue.spec.overflow != Overflow::DropHead {
+    if !queue.is_over_limit() || queue.spec.overflow != Overflow::DropHead {
         return;
     }
     while queue.is_over_limit() {
