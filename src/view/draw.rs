@@ -242,6 +242,15 @@ pub enum Shape {
     },
     /// A text.
     Words(Words),
+    /// A sentence whose parts differ, from its start on the base line.
+    Sentence {
+        /// Its start.
+        at: Point,
+        /// Its parts: text, colour, semibold.
+        parts: Vec<(String, Token, bool)>,
+        /// Font size in pixels.
+        size: f32,
+    },
 }
 
 /// A region that answers to a pointer, later ones in front of earlier ones.

@@ -2,15 +2,21 @@
 //!
 //! It reads a session and answers plain data; `web` paints it, the command line prints it.
 
+pub mod caption;
+pub mod cards;
+pub mod cells;
 pub mod charts;
 pub mod draw;
+pub mod frame;
 pub mod layout;
 pub mod numbers;
 pub mod pipe;
+pub mod scene;
 pub mod text_width;
 pub mod tokens;
+pub mod words;
 
-use crate::model::{ActorId, ChannelId, MsgId};
+use crate::model::{ActorId, ChannelId, Command, MsgId};
 use crate::param::Lang;
 
 pub use tokens::Theme;
@@ -29,6 +35,31 @@ pub enum Chosen {
     Channel(ChannelId),
 }
 
+/// What a button on the stage does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Act {
+    /// The process dies.
+    Crash(ActorId),
+    /// A process that died starts anew.
+    Restart(ActorId),
+    /// A process that stands still goes on.
+    Resume(ActorId),
+    /// A message is sent by hand.
+    Send(ActorId),
+}
+
+impl Act {
+    /// The command that does it.
+    pub fn command(self) -> Command {
+        match self {
+            Act::Crash(actor) => Command::Crash(actor),
+            Act::Restart(actor) => Command::Restart(actor),
+            Act::Resume(actor) => Command::Resume(actor),
+            Act::Send(actor) => Command::Send { actor },
+        }
+    }
+}
+
 /// How the picture is looked at: everything that changes it besides the session.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Look {
@@ -40,6 +71,8 @@ pub struct Look {
     pub chosen: Chosen,
     /// Simulated seconds per second; decides between dots and a flow.
     pub speed: f64,
+    /// Whether time runs.
+    pub playing: bool,
     /// Inside a course page's frame.
     pub embed: bool,
 }

@@ -1,0 +1,577 @@
+//! How each kind of actor is drawn, at each density.
+//!
+//! Cards say the same in every form, only less: a text that does not fit gives way to a shorter
+//! one or to none. Where cards stand is decided in [`super::layout`].
+
+use crate::kernel::SimSpan;
+use crate::model::ActorId;
+use crate::param::{Lang, Param, Text};
+
+use super::cells::{RowStyle, clock, progress, row, void};
+use super::draw::{Anchor, Glyph, Pen, Rect, Stroke, bold, plain, pt, stroke};
+use super::frame::{Body, Card, Held, Life, Queue, Row, Work};
+use super::layout::{Density, Place};
+use super::numbers::{count, span};
+use super::tokens::Token;
+use super::words::{Cast, fill};
+use super::{Chosen, Look};
+
+const WORKS_ON: Text = Text::new("works on {0}", "正在处理 {0}");
+const WORKS_ON_SHORT: Text = Text::new("{0}", "处理 {0}");
+const BUSY_OF: Text = Text::new("busy: {0} of {1}", "忙碌 {0}/{1}");
+const IDLE: Text = Text::new("idle", "空闲");
+const BACK_PRESSURE: Text = Text::new("next place is full: {0}", "下一站已满：{0}");
+const PAUSED: Text = Text::new("paused", "已暂停");
+const CRASHED_AGO: Text = Text::new("crashed {0} ago", "{0} 前崩溃");
+const CRASHED: Text = Text::new("crashed", "已崩溃");
+const RESTARTS_IN: Text = Text::new("restarts in {0}", "{0} 后重启");
+const NEXT_IN: Text = Text::new("{0} in {1}", "{1} 后发 {0}");
+const BLOCKED: Text = Text::new("blocked, waiting: {0}", "被阻塞，等待 {0}");
+const WAITING: Text = Text::new("waiting: {0}", "等待 {0}");
+const SILENT: Text = Text::new("sends no more", "不再发送");
+const READY: Text = Text::new("ready", "待投递");
+const READY_N: Text = Text::new("ready {0}", "待投递 {0}");
+const OF_LIMIT: Text = Text::new("of {0}", "上限 {0}");
+const NEXT_OUT: Text = Text::new("next out", "下一条");
+const HELD: Text = Text::new("delivered, not yet acknowledged", "已投递、未确认");
+const HELD_SHORT: Text = Text::new("not yet acknowledged", "未确认");
+const AT_THE_DOOR: Text = Text::new("blocked senders: {0}", "被阻塞的发送方 {0}");
+const CLIENTS: Text = Text::new("clients: {0}", "客户端 {0}");
+const WAITS_FOR: Text = Text::new("waits for {0}", "等待 {0} 的答复");
+const WAIT_FOR_N: Text = Text::new("waiting: {0} of {1}", "等待答复 {0}/{1}");
+const ASKS_IN: Text = Text::new("asks in {0}", "{0} 后请求");
+const SLOWED: Text = Text::new("slowed", "已放慢");
+
+/// Draws one card.
+pub struct Cards<'a, 'b> {
+    /// The pen.
+    pub pen: &'a mut Pen<'b>,
+    /// What things are called.
+    pub cast: &'a Cast,
+    /// How it is looked at.
+    pub look: Look,
+    /// Whether messages run downwards.
+    pub turned: bool,
+}
+
+impl Cards<'_, '_> {
+    /// Draws an actor's card at its place.
+    pub fn draw(&mut self, actor: ActorId, card: &Card, place: &Place) {
+        let rect = place.rect;
+        self.outline(actor, card, place);
+        self.pen.scene.hit(rect, Chosen::Actor(actor));
+        if place.density == Density::Bar {
+            return self.bar(actor, card, rect);
+        }
+        let full = place.density == Density::Full;
+        match &card.body {
+            Body::Broker { queues, held, waiting } => {
+                self.broker(actor, card, rect, (queues, held, *waiting), full);
+            }
+            _ if full && self.turned => self.turned_card(actor, card, place),
+            _ if full && 60.0 < rect.h => self.full(actor, card, place),
+            _ => self.line(actor, card, place),
+        }
+    }
+
+    fn lang(&self) -> Lang {
+        self.look.lang
+    }
+
+    fn say(&self, text: Text, parts: &[&str]) -> String {
+        fill(text, self.lang(), parts)
+    }
+
+    /// The card itself: paper, or a dashed outline where a process died.
+    fn outline(&mut self, actor: ActorId, card: &Card, place: &Place) {
+        let radius = if place.density == Density::Bar { 3.0 } else { 6.0 };
+        let chosen = self.look.chosen == Chosen::Actor(actor);
+        let (fill, line) = match card.life {
+            _ if chosen => (Some(Token::Paper), stroke(Token::Accent, 2.0)),
+            Life::Crashed { .. } => {
+                (None, Stroke { ink: Token::StateLost, width: 1.0, dash: Some((4.0, 3.0)) })
+            }
+            Life::Paused => (Some(Token::Sunken), stroke(Token::LineStrong, 1.0)),
+            Life::Up => (Some(Token::Paper), stroke(Token::LineStrong, 1.0)),
+        };
+        // Pipes end at cards; a dead one has no paper of its own, but covers them all the same.
+        let ground = fill.unwrap_or(Token::Stage);
+        self.pen.scene.card(place.rect, radius, Some(ground), line);
+    }
+
+    /// The name, as long as it fits.
+    fn title(&mut self, actor: ActorId, x: f32, base: f32, room: f32, size: f32) -> f32 {
+        let name = self.cast.name(actor, self.lang()).to_string();
+        let short = self.cast.shorts[actor.index()].clone();
+        let face = bold(size, Token::Ink);
+        let smaller = bold(size - 2.0, Token::Ink);
+        let at = pt(x, base);
+        if self.pen.width(face, &name) <= room {
+            return self.pen.write(at, Anchor::Start, face, &name);
+        }
+        self.pen.first(at, Anchor::Start, smaller, room, &[&name, &short])
+    }
+
+    /// A full card on an upright stage, all kinds but the broker.
+    fn full(&mut self, actor: ActorId, card: &Card, place: &Place) {
+        let rect = place.rect;
+        let (x, room) = (rect.x + 14.0, rect.w - 28.0);
+        let beside = place.button.filter(|button| button.y < rect.bottom());
+        let title_room = beside.map_or(room, |button| button.x - x - 6.0);
+        self.title(actor, x, rect.y + 24.0, title_room, 15.0);
+        if let Life::Crashed { ago, restart } = card.life {
+            return self.crashed(rect, ago, restart);
+        }
+        match &card.body {
+            Body::Producer { .. } => self.producer(card, rect),
+            Body::Worker { works, workers, buffer, outgoing, slow_ppm } => {
+                let line = self.work_words(card, works, *workers, outgoing, *slow_ppm);
+                let left = works.first().filter(|_| *workers == 1).map(|work| span(work.left));
+                let mut used = 0.0;
+                if let (Some(left), Life::Up) = (left, card.life) {
+                    let at = pt(rect.right() - 14.0, rect.y + 46.0);
+                    used = self.pen.write(at, Anchor::End, plain(12.0, Token::Ink2), &left) + 8.0;
+                }
+                let face = plain(12.0, Token::Ink2);
+                let at = pt(x, rect.y + 46.0);
+                self.pen.first(at, Anchor::Start, face, room - used, &[&line.0, &line.1]);
+                self.work_bars(works, *workers, Rect::new(x, rect.y + 56.0, room, 5.0));
+                if 80.0 < rect.h {
+                    self.buffer(buffer, outgoing, Rect::new(x, rect.y + 68.0, room, 16.0));
+                }
+            }
+            Body::Requester { .. } => self.requester(card, rect),
+            Body::Broker { .. } => {}
+        }
+    }
+
+    /// Rate, and the clock to the next message or what keeps it.
+    fn producer(&mut self, card: &Card, rect: Rect) {
+        let Body::Producer { rate, arrivals, next, outbox, blocked, .. } = &card.body else {
+            return;
+        };
+        let lang = self.lang();
+        let (x, room) = (rect.x + 14.0, rect.w - 28.0);
+        let rate = rate.label(lang);
+        let both = format!("{rate}, {}", arrivals.label(lang));
+        let face = plain(12.0, Token::Ink2);
+        self.pen.first(pt(x, rect.y + 44.0), Anchor::Start, face, room, &[&both, &rate]);
+        let base = rect.y + 69.0;
+        let small = plain(11.0, Token::Ink2);
+        if card.life == Life::Paused {
+            self.pen.write(pt(x, base), Anchor::Start, small, PAUSED.get(lang));
+        } else if *blocked || outbox.total != 0 {
+            let waiting = count(outbox.total);
+            let text = if *blocked { BLOCKED } else { WAITING };
+            let texts = [self.say(text, &[&waiting]), self.say(WAITING, &[&waiting])];
+            let face = plain(11.0, if *blocked { Token::WarnInk } else { Token::Ink2 });
+            self.pen.scene.sign(pt(x + 6.0, base - 4.0), 4.2, Glyph::New);
+            let at = pt(x + 18.0, base);
+            self.pen.first(at, Anchor::Start, face, room - 18.0, &[&texts[0], &texts[1]]);
+        } else if let Some((msg, left, passed)) = next {
+            clock(self.pen, pt(x + 8.0, base - 4.0), 7.0, *passed, false);
+            let (id, left) = (msg.0.to_string(), span(*left));
+            let text = self.say(NEXT_IN, &[&id, &left]);
+            let at = pt(x + 22.0, base);
+            self.pen.first(at, Anchor::Start, small, room - 22.0, &[&text, &left]);
+        } else {
+            self.pen.first(pt(x, base), Anchor::Start, small, room, &[SILENT.get(lang)]);
+        }
+    }
+
+    /// Its wait as a growing bar.
+    fn requester(&mut self, card: &Card, rect: Rect) {
+        let Body::Requester { clients, waiting, n_waiting, next } = &card.body else { return };
+        let (x, room) = (rect.x + 14.0, rect.w - 28.0);
+        let face = plain(12.0, Token::Ink2);
+        let line = match (waiting.first(), clients) {
+            (Some((msg, _)), 1) => self.say(WAITS_FOR, &[&msg.0.to_string()]),
+            (Some(_), _) => self.say(WAIT_FOR_N, &[&count(*n_waiting), &count(*clients)]),
+            (None, 1) => match next {
+                Some(left) => self.say(ASKS_IN, &[&span(*left)]),
+                None => IDLE.get(self.lang()).to_string(),
+            },
+            (None, _) => self.say(CLIENTS, &[&count(*clients)]),
+        };
+        let short = self.say(CLIENTS, &[&count(*clients)]);
+        self.pen.first(pt(x, rect.y + 44.0), Anchor::Start, face, room, &[&line, &short]);
+        let Some(longest) = waiting.iter().map(|(_, since)| *since).max() else { return };
+        let text = span(longest);
+        let value = plain(11.0, Token::Ink2);
+        let used = self.pen.width(value, &text) + 8.0;
+        let whole = round_up(longest);
+        let bar = Rect::new(x, rect.y + 61.0, room - used, 8.0);
+        let share = longest.as_ns() as f32 / whole.as_ns().max(1) as f32;
+        self.pen.scene.fill(bar, 2.0, Token::Sunken);
+        let done = Rect::new(bar.x, bar.y, bar.w * share.clamp(0.0, 1.0), bar.h);
+        self.pen.scene.fill(done, 2.0, Token::CauseBrokerQueue);
+        self.pen.write(pt(rect.right() - 14.0, rect.y + 69.0), Anchor::End, value, &text);
+    }
+
+    /// What a worker does, long and short.
+    fn work_words(
+        &self,
+        card: &Card,
+        works: &[Work],
+        workers: u32,
+        outgoing: &Row,
+        slow_ppm: u32,
+    ) -> (String, String) {
+        let lang = self.lang();
+        if card.life == Life::Paused {
+            return (PAUSED.get(lang).into(), PAUSED.get(lang).into());
+        }
+        let (long, short) = match works {
+            [] if outgoing.total != 0 => {
+                let n = count(outgoing.total);
+                (self.say(BACK_PRESSURE, &[&n]), self.say(WAITING, &[&n]))
+            }
+            [] => (IDLE.get(lang).to_string(), IDLE.get(lang).to_string()),
+            [work] if workers == 1 => {
+                let id = work.msg.0.to_string();
+                (self.say(WORKS_ON, &[&id]), self.say(WORKS_ON_SHORT, &[&id]))
+            }
+            _ => {
+                let (busy, all) = (count(works.len() as u64), count(u64::from(workers)));
+                (self.say(BUSY_OF, &[&busy, &all]), format!("{busy}/{all}"))
+            }
+        };
+        if slow_ppm != 1_000_000 && !works.is_empty() {
+            return (format!("{long} ({})", SLOWED.get(lang)), long);
+        }
+        (long, short)
+    }
+
+    /// One bar for each worker, side by side; for many workers one bar of the busy share.
+    fn work_bars(&mut self, works: &[Work], workers: u32, rect: Rect) {
+        let n = workers.max(1) as f32;
+        let each = (rect.w - 3.0 * (n - 1.0)) / n;
+        if each < 10.0 {
+            let share = works.len() as f32 / n;
+            return progress(self.pen, rect, share, Token::CauseProcessing);
+        }
+        for i in 0..workers.max(1) as usize {
+            let bar = Rect::new(rect.x + i as f32 * (each + 3.0), rect.y, each, rect.h);
+            let work = works.get(i);
+            progress(self.pen, bar, work.map_or(0.0, |work| work.done), Token::CauseProcessing);
+            if let Some(work) = work {
+                self.pen.scene.hit(bar.grown(3.0), Chosen::Message(work.msg));
+            }
+        }
+    }
+
+    /// What waits in a worker's own memory, or behind it for the next place.
+    fn buffer(&mut self, buffer: &Row, outgoing: &Row, rect: Rect) {
+        let waiting = if buffer.total == 0 { outgoing } else { buffer };
+        let text = count(waiting.total);
+        let face = bold(12.0, Token::Ink);
+        let used = self.pen.width(face, &text).max(18.0) + 8.0;
+        let room = Rect::new(rect.x, rect.y, rect.w - used, rect.h);
+        let style = RowStyle {
+            room,
+            places: None,
+            head_right: true,
+            signs: false,
+            chosen: self.look.chosen,
+        };
+        row(self.pen, waiting, style);
+        self.pen.write(pt(rect.right(), rect.y + 12.5), Anchor::End, face, &text);
+    }
+
+    /// When it died, and when it comes back.
+    fn crashed(&mut self, rect: Rect, ago: SimSpan, restart: Option<(SimSpan, f32)>) {
+        let (x, room) = (rect.x + 14.0, rect.w - 28.0);
+        self.pen.scene.sign(pt(x + 5.0, rect.y + 41.0), 4.2, Glyph::Lost);
+        let texts = [self.say(CRASHED_AGO, &[&span(ago)]), CRASHED.get(self.lang()).to_string()];
+        let face = plain(12.0, Token::BadInk);
+        let at = pt(x + 16.0, rect.y + 45.0);
+        self.pen.first(at, Anchor::Start, face, room - 16.0, &[&texts[0], &texts[1]]);
+        if let Some((left, passed)) = restart {
+            clock(self.pen, pt(x + 6.0, rect.y + 58.0), 6.0, passed, false);
+            let text = self.say(RESTARTS_IN, &[&span(left)]);
+            let face = plain(11.0, Token::Ink2);
+            let at = pt(x + 18.0, rect.y + 62.0);
+            self.pen.first(at, Anchor::Start, face, room - 18.0, &[&text, &span(left)]);
+        }
+    }
+
+    /// A card of a turned stage: name and state above, the button below.
+    fn turned_card(&mut self, actor: ActorId, card: &Card, place: &Place) {
+        let rect = place.rect;
+        let x = rect.x + 11.0;
+        let room = rect.w - 22.0;
+        if let Body::Producer { .. } | Body::Requester { .. } = card.body {
+            if rect.h < 70.0 {
+                return self.line(actor, card, place);
+            }
+        }
+        self.title(actor, x, rect.y + 21.0, room, 13.0);
+        let at = pt(x, rect.y + 40.0);
+        if let Life::Crashed { ago, .. } = card.life {
+            let texts =
+                [self.say(CRASHED_AGO, &[&span(ago)]), CRASHED.get(self.lang()).to_string()];
+            let face = plain(12.0, Token::BadInk);
+            self.pen.first(at, Anchor::Start, face, room, &[&texts[0], &texts[1]]);
+            return;
+        }
+        let Body::Worker { works, workers, buffer, outgoing, slow_ppm } = &card.body else {
+            return;
+        };
+        let (long, short) = self.work_words(card, works, *workers, outgoing, *slow_ppm);
+        let face = plain(12.0, Token::Ink2);
+        self.pen.first(at, Anchor::Start, face, room, &[&long, &short]);
+        self.work_bars(works, *workers, Rect::new(x, rect.y + 46.0, room, 4.0));
+        let buttons = place.button.map_or(0.0, |button| rect.bottom() - button.y);
+        if 66.0 <= rect.h - buttons {
+            self.buffer(buffer, outgoing, Rect::new(x, rect.y + 54.0, room, 12.0));
+        }
+    }
+
+    /// A card of one line: name, state if it fits, a bar along its foot.
+    fn line(&mut self, actor: ActorId, card: &Card, place: &Place) {
+        let rect = place.rect;
+        let x = rect.x + 12.0;
+        let inside = place.button.filter(|button| rect.overlaps(button));
+        let right = inside.map_or(rect.right() - 10.0, |button| button.x - 6.0);
+        let base = rect.y + rect.h / 2.0 + 4.5;
+        let size = if rect.h < 40.0 { 12.0 } else { 15.0 };
+        let used = self.title(actor, x, base, right - x, size) + 10.0;
+        let room = right - x - used;
+        let at = pt(right, base);
+        if let Life::Crashed { .. } = card.life {
+            let face = plain(12.0, Token::BadInk);
+            self.pen.first(at, Anchor::End, face, room, &[CRASHED.get(self.lang())]);
+            return;
+        }
+        let face = plain(12.0, Token::Ink2);
+        match &card.body {
+            Body::Producer { rate, outbox, blocked, .. } => {
+                let label = rate.label(self.look.lang);
+                let waiting = self.say(WAITING, &[&count(outbox.total)]);
+                let blocked = *blocked || outbox.total != 0;
+                let texts = if blocked { [&waiting, &label] } else { [&label, &label] };
+                self.pen.first(at, Anchor::End, face, room, &texts.map(String::as_str));
+            }
+            Body::Worker { works, workers, buffer, outgoing, slow_ppm } => {
+                let (long, short) = self.work_words(card, works, *workers, outgoing, *slow_ppm);
+                let n = count(buffer.total + outgoing.total);
+                let waits = self.say(WAITING, &[&n]);
+                let texts: [&str; 2] =
+                    if buffer.total == 0 { [&long, &short] } else { [&waits, &n] };
+                self.pen.first(at, Anchor::End, face, room, &texts);
+                let bar = Rect::new(rect.x + 8.0, rect.bottom() - 5.0, rect.w - 16.0, 3.0);
+                self.work_bars(works, *workers, bar);
+            }
+            Body::Requester { clients, n_waiting, .. } => {
+                let text = self.say(WAIT_FOR_N, &[&count(*n_waiting), &count(*clients)]);
+                let short = format!("{}/{}", count(*n_waiting), count(*clients));
+                self.pen.first(at, Anchor::End, face, room, &[&text, &short]);
+            }
+            Body::Broker { .. } => {}
+        }
+    }
+
+    /// The smallest form: a bar that fills, and a short name if it fits.
+    fn bar(&mut self, actor: ActorId, card: &Card, rect: Rect) {
+        let inner = rect.grown(-2.0);
+        let (share, ink, n) = match &card.body {
+            _ if matches!(card.life, Life::Crashed { .. }) => (0.0, Token::StateLost, None),
+            Body::Worker { works, workers, buffer, .. } => {
+                let done: f32 = works.iter().map(|work| work.done).sum();
+                (done / (*workers).max(1) as f32, Token::Sunken, Some(buffer.total))
+            }
+            Body::Broker { queues, .. } => {
+                let ready = queues.iter().map(|queue| queue.ready.total).sum();
+                (0.0, Token::Sunken, Some(ready))
+            }
+            Body::Producer { outbox, .. } => (0.0, Token::Sunken, Some(outbox.total)),
+            Body::Requester { n_waiting, .. } => (0.0, Token::Sunken, Some(*n_waiting)),
+        };
+        if 0.0 < share {
+            let w = inner.w * share.clamp(0.0, 1.0);
+            self.pen.scene.fill(Rect::new(inner.x, inner.y, w, inner.h), 1.0, ink);
+            let foot = Rect::new(inner.x, inner.bottom() - 2.0, w, 2.0);
+            self.pen.scene.fill(foot, 0.0, Token::CauseProcessing);
+        }
+        if rect.h < 14.0 || rect.w < 26.0 {
+            return;
+        }
+        let base = rect.y + rect.h / 2.0 + 4.0;
+        let mut right = rect.right() - 5.0;
+        if let Some(n) = n.filter(|&n| n != 0) {
+            let face = bold(11.0, Token::Ink);
+            let at = pt(right, base);
+            right -= self.pen.first(at, Anchor::End, face, rect.w - 10.0, &[&count(n)]) + 6.0;
+        }
+        let name = self.cast.name(actor, self.look.lang).to_string();
+        let short = self.cast.shorts[actor.index()].clone();
+        let dead = matches!(card.life, Life::Crashed { .. });
+        let face = plain(11.0, if dead { Token::BadInk } else { Token::Ink2 });
+        let room = right - rect.x - 5.0;
+        self.pen.first(pt(rect.x + 5.0, base), Anchor::Start, face, room, &[&name, &short]);
+    }
+}
+
+/// The next 1, 2 or 5 times a power of ten of nanoseconds, at least 10 ms.
+fn round_up(span: SimSpan) -> SimSpan {
+    let mut unit = 10_000_000_u64;
+    loop {
+        for step in [1, 2, 5] {
+            if span.as_ns() <= unit * step {
+                return SimSpan::ns(unit * step);
+            }
+        }
+        unit = unit.saturating_mul(10);
+        if unit == u64::MAX {
+            return SimSpan::MAX;
+        }
+    }
+}
+
+/// A broker's parts.
+type Parts<'a> = (&'a [Queue], &'a [Held], u64);
+
+impl Cards<'_, '_> {
+    /// Queues with their cells; below, what consumers hold.
+    fn broker(
+        &mut self,
+        actor: ActorId,
+        card: &Card,
+        rect: Rect,
+        (queues, held, waiting): Parts<'_>,
+        full: bool,
+    ) {
+        let (x, room) = (rect.x + 14.0, rect.w - 28.0);
+        let right = rect.right() - 14.0;
+        let small_card = !full || rect.h < 100.0;
+        let size = if small_card { 13.0 } else { 15.0 };
+        let used = self.title(actor, x, rect.y + 22.0, room, size) + 10.0;
+        let at = pt(right, rect.y + 22.0);
+        if let Life::Crashed { ago, .. } = card.life {
+            let texts =
+                [self.say(CRASHED_AGO, &[&span(ago)]), CRASHED.get(self.lang()).to_string()];
+            let face = plain(12.0, Token::BadInk);
+            self.pen.first(at, Anchor::End, face, room - used, &[&texts[0], &texts[1]]);
+            return;
+        }
+        if waiting != 0 {
+            let text = self.say(AT_THE_DOOR, &[&count(waiting)]);
+            let face = plain(12.0, Token::WarnInk);
+            self.pen.first(at, Anchor::End, face, room - used, &[&text]);
+        } else if let ([queue], false) = (queues, self.turned || small_card) {
+            let face = plain(12.0, Token::Ink2);
+            self.pen.first(at, Anchor::End, face, room - used, &[&queue.name]);
+        } else if let [queue] = queues {
+            let text = self.say(READY_N, &[&count(queue.ready.total)]);
+            let face = plain(12.0, Token::Ink2);
+            self.pen.first(at, Anchor::End, face, room - used, &[&text]);
+        }
+        let mut y = rect.y + 30.0;
+        for queue in queues.iter().take(12) {
+            y = self.queue(queue, (queues.len(), small_card), Rect::new(x, y, room, rect.h));
+        }
+        if !small_card && !held.is_empty() {
+            self.held_by(held, Rect::new(x, y, room, rect.bottom() - y));
+        }
+    }
+
+    /// One queue from `at.y` on; answers where the next thing may stand.
+    fn queue(&mut self, queue: &Queue, (n, small_card): (usize, bool), at: Rect) -> f32 {
+        let head = !self.turned && !small_card && n < 3;
+        let mut y = at.y;
+        let mut cells = Rect::new(at.x, y, at.w, 26.0);
+        if head {
+            let mut x = at.x;
+            let lang = self.lang();
+            let label = if n == 1 { READY.get(lang).to_string() } else { queue.name.clone() };
+            let (face, strong) = (plain(12.0, Token::Ink2), bold(12.0, Token::Ink));
+            let base = y + 18.0;
+            x += self.pen.write(pt(x, base), Anchor::Start, face, &label) + 10.0;
+            let ready = count(queue.ready.total);
+            x += self.pen.write(pt(x, base), Anchor::Start, strong, &ready) + 8.0;
+            let next = NEXT_OUT.get(lang);
+            let faint = plain(11.0, Token::Ink3);
+            let right = pt(at.right(), base);
+            let used = self.pen.first(right, Anchor::End, faint, at.right() - x, &[next]) + 8.0;
+            if let Some(limit) = queue.capacity {
+                let text = self.say(OF_LIMIT, &[&count(u64::from(limit))]);
+                self.pen.first(pt(x, base), Anchor::Start, face, at.right() - x - used, &[&text]);
+            }
+            y += 26.0;
+            cells = Rect::new(at.x, y, at.w, 24.0);
+        } else if 1 < n {
+            // Several queues: the name before the cells, the number behind.
+            let face = plain(11.0, Token::Ink2);
+            let name =
+                self.pen.first(pt(at.x, y + 15.0), Anchor::Start, face, 64.0, &[&queue.name]);
+            let strong = bold(12.0, Token::Ink);
+            let ready = count(queue.ready.total);
+            let used = self.pen.write(pt(at.right(), y + 15.0), Anchor::End, strong, &ready);
+            let left = if 0.0 < name { 70.0 } else { 0.0 };
+            cells = Rect::new(at.x + left, y, at.w - left - used.max(24.0) - 6.0, 20.0);
+        }
+        if small_card && n == 1 {
+            cells.h = 18.0;
+            cells.y += 4.0;
+        }
+        let style = RowStyle {
+            room: cells,
+            places: queue.capacity.map(u64::from),
+            head_right: true,
+            signs: true,
+            chosen: self.look.chosen,
+        };
+        row(self.pen, &queue.ready, style);
+        cells.bottom() + 8.0
+    }
+
+    /// What consumers hold: cells with numbers if all fit, else cells, else a bar each.
+    fn held_by(&mut self, held: &[Held], at: Rect) {
+        let lang = self.lang();
+        let total: u64 = held.iter().map(|held| held.row.total).sum();
+        let base = at.y + if self.turned { 10.0 } else { 18.0 };
+        let face = plain(12.0, if self.turned { Token::Ink3 } else { Token::Ink2 });
+        let texts = [HELD.get(lang), HELD_SHORT.get(lang)];
+        let text = if self.turned { &texts[1..] } else { &texts[..] };
+        self.pen.first(pt(at.x, base), Anchor::Start, face, at.w - 40.0, text);
+        self.pen.write(pt(at.right(), base), Anchor::End, bold(12.0, Token::Ink), &count(total));
+        let top = base + 9.0;
+        let line = Rect::new(at.x, top, at.w, (at.bottom() - 12.0 - top).clamp(10.0, 22.0));
+        let places = |held: &Held| u64::from(held.slots).clamp(1, 3).max(held.row.total);
+        let numbered: f32 =
+            held.iter().map(|held| 26.0 + 36.0 * places(held) as f32).sum::<f32>() - 8.0;
+        let short = held.iter().map(|held| self.cast.shorts[held.by.index()].len()).max();
+        let label = if short.unwrap_or(0) <= 2 { 18.0 } else { 26.0 };
+        let each = (line.w + 8.0) / held.len().max(1) as f32 - 8.0;
+        let mut x = line.x;
+        for one in held {
+            let w = if numbered <= line.w && !self.turned {
+                label + 36.0 * places(one) as f32 - 2.0
+            } else {
+                each
+            };
+            let named = label + 12.0 < w && !self.turned;
+            let mut cells = Rect::new(x, line.y, w, line.h);
+            if named {
+                let name = self.cast.shorts[one.by.index()].clone();
+                let face = plain(11.0, Token::Ink3);
+                self.pen.write(pt(x, line.y + line.h / 2.0 + 4.0), Anchor::Start, face, &name);
+                cells = Rect::new(x + label, line.y, w - label, line.h);
+            }
+            self.pen.scene.hit(Rect::new(x, line.y, w, line.h), Chosen::Actor(one.by));
+            if one.gone && one.row.total == 0 {
+                void(self.pen, cells, one.slots.clamp(1, 3));
+            } else {
+                let style = RowStyle {
+                    room: cells,
+                    places: (0 < one.slots).then_some(u64::from(one.slots)),
+                    head_right: false,
+                    signs: false,
+                    chosen: self.look.chosen,
+                };
+                row(self.pen, &one.row, style);
+            }
+            x += w + 8.0;
+        }
+    }
+}
