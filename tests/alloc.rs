@@ -1,4 +1,4 @@
-//! After its warm-up the kernel allocates nothing, and the models it is measured with are right.
+//! After their warm-up kernel and broker allocate nothing, and the models it is measured with are right.
 
 #![allow(unsafe_code, reason = "an allocator cannot be written without")]
 
@@ -7,7 +7,11 @@ mod models;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::collections::VecDeque;
 
+use inflight::model::broker::{
+    Broker, ChannelNo, ConnectionNo, ConsumeSpec, Effect, QueueId, QueueSpec,
+};
 use models::{CASES, make};
 
 /// The system's allocator, counting the calls of each thread.
@@ -53,6 +57,56 @@ fn a_warm_kernel_allocates_nothing() {
         let before = CALLS.get();
         model.run(1_000_000);
         assert_eq!(CALLS.get() - before, 0, "{case:?}");
+    }
+}
+
+/// Publishes one message and settles the oldest delivery, `n` times.
+fn run_broker(
+    broker: &mut Broker<u64>,
+    publisher: ChannelNo,
+    pending: &mut VecDeque<(ChannelNo, u64)>,
+    out: &mut Vec<Effect<u64>>,
+    n: u64,
+) {
+    let queue = broker.queue_named("q").unwrap_or(QueueId(0));
+    for i in 0..n {
+        broker.publish_to(publisher, queue, 100, i, out);
+        if 20 <= i
+            && let Some((channel, tag)) = pending.pop_front()
+        {
+            match i % 7 {
+                0 => broker.nack(channel, tag, false, true, out),
+                1 => broker.nack(channel, tag, false, false, out),
+                _ => broker.ack(channel, tag, false, out),
+            }
+        }
+        for effect in out.drain(..) {
+            if let Effect::Deliver { channel, tag, .. } = effect {
+                pending.push_back((channel, tag));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_warm_broker_allocates_nothing() {
+    for (n_consumers, prefetch, global) in [(1, 1, 0), (4, 3, 0), (3, 0, 2)] {
+        let mut broker = Broker::new();
+        let (mut pending, mut out) = (VecDeque::new(), Vec::new());
+        let spec = QueueSpec { max_length: Some(100), ..QueueSpec::default() };
+        let queue = broker.add_queue("q", spec);
+        let publisher = broker.open_channel(ConnectionNo(0));
+        broker.confirm_select(publisher);
+        for consumer in 0..n_consumers {
+            let channel = broker.open_channel(ConnectionNo(1 + consumer));
+            broker.qos(channel, prefetch, false, &mut out);
+            broker.qos(channel, global, true, &mut out);
+            broker.consume(channel, queue, ConsumeSpec::default(), &mut out);
+        }
+        run_broker(&mut broker, publisher, &mut pending, &mut out, 10_000);
+        let before = CALLS.get();
+        run_broker(&mut broker, publisher, &mut pending, &mut out, 100_000);
+        assert_eq!(CALLS.get() - before, 0, "{n_consumers} consumers, prefetch {prefetch}");
     }
 }
 

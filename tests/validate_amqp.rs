@@ -126,3 +126,51 @@ fn hostile_values_fail_and_do_not_panic() {
         assert!(matches!(&cases[0].verdict, Verdict::Failed(why) if why.contains("op 2")), "{op}");
     }
 }
+
+/// Runs `inflight validate` on a folder with one file; answers exit code and output.
+fn run_validate(name: &str, record: &[u8], more: &[&str]) -> (Option<i32>, String) {
+    let folder = std::env::temp_dir().join(format!("inflight-{}-{name}", std::process::id()));
+    std::fs::create_dir_all(folder.join("below")).expect("a folder can be made");
+    std::fs::write(folder.join("below/record.json"), record).expect("a file can be written");
+    std::fs::write(folder.join("index.json"), "no record").expect("a file can be written");
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_inflight"));
+    let done = command.arg("validate").arg(&folder).args(more).output().expect("it runs");
+    std::fs::remove_dir_all(&folder).expect("the folder can be removed");
+    (done.status.code(), String::from_utf8(done.stdout).expect("the output is text"))
+}
+
+#[test]
+fn the_command_ends_with_a_count_and_fails_when_a_case_fails() {
+    let good = record("amqp_dispatch.json");
+    let text = serde_json::to_vec(&good).expect("JSON can be written");
+    let (code, output) = run_validate("good", &text, &[]);
+    assert_eq!(code, Some(0));
+    assert_eq!(output.lines().last(), Some("26 passed, 0 failed, 0 not covered"));
+
+    let mut bad = good;
+    bad["cases"][0]["ops"][3]["observed"] = Value::Null;
+    let text = serde_json::to_vec(&bad).expect("JSON can be written");
+    let (code, output) = run_validate("bad", &text, &[]);
+    assert_eq!(code, Some(1));
+    assert_eq!(output.lines().last(), Some("25 passed, 1 failed, 0 not covered"));
+    assert!(
+        output.lines().any(|line| line.starts_with("FAIL") && line.contains("rr-2c-7m-manual"))
+    );
+
+    let (code, output) = run_validate("json", &text, &["--json"]);
+    assert_eq!(code, Some(1));
+    let output: Value = serde_json::from_str(&output).expect("the output is JSON");
+    assert_eq!([&output["passed"], &output["failed"]], [25, 1]);
+}
+
+#[test]
+fn a_broken_file_fails_and_a_missing_folder_is_an_error() {
+    let (code, output) = run_validate("broken", b"{\"schema\":", &[]);
+    assert_eq!(code, Some(1));
+    assert_eq!(output.lines().last(), Some("0 passed, 1 failed, 0 not covered"));
+    assert!(output.contains("below/record.json"));
+
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_inflight"));
+    let done = command.args(["validate", "/nowhere/at/all"]).output().expect("it runs");
+    assert_eq!(done.status.code(), Some(2));
+}

@@ -99,16 +99,14 @@ impl<M: Copy> Clients<M> {
         }
     }
 
-    /// The queues for which a channel has blocked consumers, each once, in blocked order.
-    pub(super) fn blocked_queues(&self, number: ChannelNo) -> Vec<QueueId> {
-        let mut queues = Vec::new();
+    /// Adds the queues for which a channel has blocked consumers, each once, in blocked order.
+    pub(super) fn blocked_queues(&self, number: ChannelNo, queues: &mut Vec<QueueId>) {
         let blocked = self.channel(number).into_iter().flat_map(|channel| &channel.blocked);
         for consumer in blocked.filter_map(|id| self.consumers.get(id.0)) {
             if !queues.contains(&consumer.queue) {
                 queues.push(consumer.queue);
             }
         }
-        queues
     }
 
     /// Forgets a consumer: its messages stay with the channel. `None` when there is no such.

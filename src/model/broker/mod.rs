@@ -72,7 +72,7 @@ pub struct Broker<M> {
     exchanges: Slab<Exchange>,
     queues: Slab<Queue<M>>,
     clients: Clients<M>,
-    /// Room for routing; empty between calls.
+    /// Room for lists of queues; empty between calls.
     targets: Vec<QueueId>,
     /// Room for acknowledging; empty between calls.
     taken: Vec<Unacked<M>>,

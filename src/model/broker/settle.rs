@@ -210,7 +210,9 @@ impl<M: Copy> Broker<M> {
 
     /// Lets every queue look again at the blocked consumers of a channel.
     pub(super) fn wake_blocked(&mut self, number: ChannelNo, out: &mut Vec<Effect<M>>) {
-        for id in self.clients.blocked_queues(number) {
+        let mut queues = std::mem::take(&mut self.targets);
+        self.clients.blocked_queues(number, &mut queues);
+        for id in queues.drain(..) {
             let Clients { channels, consumers, .. } = &mut self.clients;
             let queue = self.queues.get_mut(u32::from(id.0));
             if let (Some(queue), Some(channel)) = (queue, channels.get_mut(number.slot())) {
@@ -218,6 +220,7 @@ impl<M: Copy> Broker<M> {
             }
             self.dispatch(id, out);
         }
+        self.targets = queues;
     }
 
     /// Closes channels together: first their consumers end, then all their messages come back in
