@@ -309,10 +309,10 @@ fn setting_timers_earlier_again_and_again_uses_bounded_memory() {
         }
         assert!(queue.len() <= 20);
     }
-    for i in 0..10 {
+    for (i, timer) in timers.iter_mut().enumerate() {
         let (at, event) = queue.pop().expect("each timer is still to come");
         assert_eq!((at, event), (SimTime::from_ns(1_000_000 - 999), i));
-        assert!(queue.fired(&mut timers[i], i));
+        assert!(queue.fired(timer, i));
     }
     while let Some((_, i)) = queue.pop() {
         assert!(!queue.fired(&mut timers[i], i));

@@ -111,6 +111,8 @@ fn hyper_exponential(cv: f64, stream: &mut Stream) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::disallowed_methods, reason = "a check within a tolerance, not a run")]
+
     use super::super::Streams;
     use super::*;
 
