@@ -1,14 +1,18 @@
 //! Runs the models and prints one line for each: name, size, events, ns per event, check.
 //!
-//! `cargo bench --bench table -- [NAME SIZE EVENTS]`; `cargo xtask bench` calls it and sets its
-//! figures beside those of other simulators. Times are of the processor where the system tells
-//! them, so other work on the machine disturbs less.
+//! `cargo bench --bench table` runs all, `-- INDEX EVENTS` one of them, `-- list` names them.
+//! `cargo xtask bench` calls it and sets its figures beside those of other simulators. Times are
+//! of the processor where the system tells them, so other work on the machine disturbs less.
+
+#![allow(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 
 mod models;
 
 use std::time::Instant;
 
 use models::{CASES, Case, make};
+
+const EVENTS: u64 = 2_000_000;
 
 /// Nanoseconds that this process has run so far, or that have gone by.
 fn processor_ns(start: Instant) -> u64 {
@@ -27,13 +31,18 @@ fn measure(case: Case, n_events: u64) {
     println!("{name} {n} {n_run} {ns:.2} {:x}", model.check());
 }
 
-fn main() {
+fn main() -> Result<(), std::num::ParseIntError> {
     // Cargo adds `--bench`.
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
-    let asked = |case: &Case| match args.as_slice() {
-        [name, n, ..] => case.name == name && case.n.to_string() == *n,
-        _ => true,
-    };
-    let n_events = args.get(2).and_then(|n| n.parse().ok()).unwrap_or(2_000_000);
-    CASES.into_iter().filter(asked).for_each(|case| measure(case, n_events));
+    match args.as_slice() {
+        [] => CASES.into_iter().for_each(|case| measure(case, EVENTS)),
+        [list] if list == "list" => {
+            CASES.iter().for_each(|case| println!("{} {}", case.name, case.n))
+        }
+        [index, n_events @ ..] => {
+            let n_events = n_events.first().map_or(Ok(EVENTS), |n| n.parse())?;
+            measure(CASES[index.parse::<usize>()?], n_events);
+        }
+    }
+    Ok(())
 }

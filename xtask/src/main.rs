@@ -5,6 +5,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "it measures how long steps take and reads settings")]
 
+mod bench;
 mod browser;
 mod check;
 mod site;
@@ -19,7 +20,8 @@ cargo xtask dist                           write the static site to dist/
 cargo xtask test [--quick]                 everything: format, lints, native, wasm and browser tests
                                            (--quick: format, lints and native tests)
 cargo xtask test --browser [NAME]          only the browser tests whose name contains NAME
-cargo xtask bench [ARGUMENTS]              the benchmarks' table
+cargo xtask bench [--rounds N]             the kernel's speed, natively and in node
+cargo xtask bench --peers [DIR]            the same beside other simulators (../shared/peers)
 
 INFLIGHT_TOOLS names a folder for wasm-pack and its kin, to share them between checkouts.";
 
@@ -30,6 +32,7 @@ fn main() -> ExitCode {
         Some((&"serve", rest)) => site::serve(rest),
         Some((&"dist", [])) => site::dist(),
         Some((&"test", rest)) => check::run_all(rest),
+        Some((&"bench", rest)) => bench::run(rest),
         Some((&("help" | "--help" | "-h"), _)) | None => {
             println!("{USAGE}");
             Ok(())

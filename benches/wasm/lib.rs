@@ -1,9 +1,9 @@
 //! The models as a WebAssembly module, for `cargo xtask bench`: `start(case)`, `run(events)`,
-//! `check()`; `benches/models/wasm.mjs` runs it under node.
+//! `check()`; `run.mjs` runs it under node.
 
 #![allow(unsafe_code, reason = "a name that JavaScript can call counts as unsafe")]
 
-#[path = "mod.rs"]
+#[path = "../models/mod.rs"]
 mod models;
 
 use std::cell::RefCell;
