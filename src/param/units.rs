@@ -173,7 +173,7 @@ const BIT_RATE: Units = Units {
 };
 
 const PPM: Units = Units {
-    known: &[("%", 10_000), ("ppm", 1)],
+    known: &[("%", 10_000), ("pct", 10_000), ("ppm", 1)],
     whole: true,
     allowed: (
         "a share with its unit, such as 5%, 0.1% or 250ppm",
@@ -471,6 +471,7 @@ mod tests {
         assert_eq!(BitRate::parse("unlimited"), Ok(BitRate::UNLIMITED));
         assert_eq!(Ppm::parse("0.1%"), Ok(Ppm(1_000)));
         assert_eq!(Ppm::parse("250ppm"), Ok(Ppm(250)));
+        assert_eq!(Ppm::parse("5pct"), Ok(Ppm::percent(5)));
         assert_eq!(Amount::parse("10k"), Ok(Amount(10_000)));
     }
 

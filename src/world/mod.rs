@@ -2,5 +2,16 @@
 
 pub mod arena;
 mod commands;
+pub mod codec;
+pub mod deed;
+pub mod document;
+pub mod draft;
+mod expand;
+pub mod link;
+pub mod preset;
+pub mod problem;
+pub mod scenario;
+pub mod setting;
+mod write;
 
 pub use arena::{ActorNode, ActorState, Plan, Stop, World};

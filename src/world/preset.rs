@@ -1,0 +1,55 @@
+//! The presets: scenarios that ship with the project, in the order in which they are best met.
+//!
+//! One document each in `scenarios/`; a test holds that every document there is listed here.
+
+use crate::world::scenario::Scenario;
+
+/// A preset.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Preset {
+    /// Its id, which is also the file's name and the link's.
+    pub id: &'static str,
+    /// Its document.
+    pub text: &'static str,
+}
+
+macro_rules! presets {
+    ($($id:literal),* $(,)?) => {
+        &[$(Preset { id: $id, text: include_str!(concat!("../../scenarios/", $id, ".toml")) }),*]
+    };
+}
+
+/// All presets.
+pub const ALL: &[Preset] = presets![
+    "first-message",
+    "mm1",
+    "funnel",
+    "pipeline",
+    "request-reply",
+    "competing-consumers",
+    "slow-consumer-prefetch",
+    "full-queue",
+    "fanout-copies",
+    "consumer-crash-redelivery",
+    "lost-and-retried",
+];
+
+/// The preset of that id.
+pub fn find(id: &str) -> Option<&'static Preset> {
+    ALL.iter().find(|preset| preset.id == id)
+}
+
+/// All ids.
+pub fn ids() -> impl Iterator<Item = &'static str> {
+    ALL.iter().map(|preset| preset.id)
+}
+
+impl Preset {
+    /// The scenario.
+    ///
+    /// # Panics
+    /// Never: a test parses every preset.
+    pub fn open(&self) -> Scenario {
+        Scenario::parse(self.text).unwrap_or_else(|problems| panic!("{}: {problems:?}", self.id))
+    }
+}

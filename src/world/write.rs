@@ -1,0 +1,172 @@
+//! A draft as a document again: what was set is written, defaults and comments are not.
+
+use std::fmt::Write;
+
+use crate::param::{Said, Spec, Value, show_span};
+use crate::world::deed::Deed;
+use crate::world::draft::{Draft, Exceptions};
+
+/// The document of a draft.
+pub(super) fn write(draft: &Draft) -> String {
+    let mut out = Out(String::from("format = 1\n"));
+    out.text("id", &draft.id);
+    out.text("topic", &draft.topic);
+    out.said("title", &draft.title);
+    out.said("story", &draft.story);
+    out.said("question", &draft.question);
+    out.line(format_args!("seed = {}", draft.seed));
+    out.text("until", &show_span(draft.until));
+    if let Some(speed) = draft.speed {
+        out.text("speed", &speed.show());
+    }
+    for host in &draft.hosts {
+        out.table("host");
+        out.text("id", &host.id);
+        out.text("profile", &host.profile);
+    }
+    for wire in &draft.wires {
+        out.table("wire");
+        if wire.id != format!("{}-{}", wire.from, wire.to) {
+            out.text("id", &wire.id);
+        }
+        out.text("from", &wire.from);
+        out.text("to", &wire.to);
+    }
+    for actor in &draft.actors {
+        out.table("actor");
+        out.text("id", &actor.id);
+        out.text("kind", actor.params.kind());
+        if let Some(name) = &actor.name {
+            out.said("name", name);
+        }
+        if let Some(host) = &actor.host {
+            out.text("host", host);
+        }
+        if let Some(count) = actor.count {
+            out.line(format_args!("count = {count}"));
+        }
+        let values = |index| actor.params.params().get(index);
+        out.params(actor.params.specs(), values);
+        out.only("actor", actor.params.specs(), &actor.only);
+    }
+    for channel in &draft.channels {
+        out.table("channel");
+        if channel.id != format!("{}-{}", channel.from, channel.to) {
+            out.text("id", &channel.id);
+        }
+        if let Some(name) = &channel.name {
+            out.said("name", name);
+        }
+        out.text("from", &channel.from);
+        out.text("to", &channel.to);
+        out.text("kind", channel.params.kind());
+        let values = |index| channel.params.get(index);
+        out.params(channel.params.specs(), values);
+        out.only("channel", channel.params.specs(), &channel.only);
+    }
+    for fault in &draft.faults {
+        out.table("fault");
+        out.text("at", &show_span(fault.at));
+        out.text("do", fault.deed.verb());
+        out.deed(&fault.deed);
+        if let Some(lasts) = fault.lasts {
+            out.text("for", &show_span(lasts));
+        }
+    }
+    for (_, path) in &draft.knobs {
+        out.table("knob");
+        out.text("param", path);
+    }
+    out.0
+}
+
+struct Out(String);
+
+impl Out {
+    fn line(&mut self, line: std::fmt::Arguments<'_>) {
+        // Writing to a string does not fail.
+        let _ = writeln!(self.0, "{line}");
+    }
+
+    fn table(&mut self, name: &str) {
+        self.line(format_args!("\n[[{name}]]"));
+    }
+
+    fn text(&mut self, key: &str, text: &str) {
+        self.line(format_args!("{key} = {}", quoted(text)));
+    }
+
+    fn said(&mut self, key: &str, said: &Said) {
+        if said.en == said.zh {
+            return self.text(key, &said.en);
+        }
+        let (en, zh) = (quoted(&said.en), quoted(&said.zh));
+        self.line(format_args!("{key} = {{ en = {en}, zh = {zh} }}"));
+    }
+
+    fn params(&mut self, specs: &[Spec], value: impl Fn(u8) -> Value) {
+        for (index, spec) in specs.iter().enumerate() {
+            let value = value(index as u8);
+            if value != spec.default() {
+                self.value(spec, &value);
+            }
+        }
+    }
+
+    fn only(&mut self, table: &str, specs: &[Spec], only: &Exceptions) {
+        for (member, own) in only.iter().filter(|(_, own)| !own.is_empty()) {
+            self.line(format_args!("[{table}.only.{member}]"));
+            for (index, value) in own {
+                self.value(&specs[usize::from(*index)], value);
+            }
+        }
+    }
+
+    fn value(&mut self, spec: &Spec, value: &Value) {
+        match value {
+            Value::Amount(amount) if *amount != crate::param::Amount::UNLIMITED => {
+                self.line(format_args!("{} = {}", spec.key, amount.0));
+            }
+            Value::Bool(on) => self.line(format_args!("{} = {on}", spec.key)),
+            _ => self.text(spec.key, &spec.show(value)),
+        }
+    }
+
+    fn deed(&mut self, deed: &Deed) {
+        match deed {
+            Deed::Cut(id) | Deed::Mend(id) => self.text("channel", id),
+            Deed::Drop { channel, nth } => {
+                self.text("channel", channel);
+                self.line(format_args!("nth = {nth}"));
+            }
+            Deed::Slow { actor, factor } => {
+                self.text("actor", actor);
+                self.text("factor", &factor.show());
+            }
+            Deed::Set { path, value } => {
+                self.text("param", path);
+                self.text("value", value);
+            }
+            _ => self.text("actor", deed.whom()),
+        }
+    }
+}
+
+/// A basic string of TOML.
+fn quoted(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            c if c.is_control() => {
+                let _ = write!(out, "\\u{:04X}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}
