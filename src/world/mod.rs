@@ -11,7 +11,9 @@ pub mod link;
 pub mod preset;
 pub mod problem;
 pub mod scenario;
+pub mod session;
 pub mod setting;
 mod write;
 
 pub use arena::{ActorNode, ActorState, Plan, Stop, World};
+pub use session::{Logged, Session, Watch};
