@@ -8,6 +8,7 @@ pub mod cells;
 pub mod charts;
 pub mod draw;
 pub mod frame;
+pub mod inspect;
 pub mod layout;
 pub mod numbers;
 pub mod pipe;

@@ -123,6 +123,21 @@ pub fn set_idle(idle: bool) {
     };
 }
 
+/// Our own mistake: says so above whatever is left of the page, with the link of the run.
+pub fn say_broken(what: &str) {
+    web_sys::console::error_1(&what.into());
+    let document = document();
+    let (Ok(note), Some(body)) = (document.create_element("p"), document.body()) else { return };
+    let _ = note.set_attribute("class", "notice bad broken");
+    let _ = note.set_attribute("role", "alert");
+    let link = window().location().href().unwrap_or_default();
+    note.set_text_content(Some(&format!(
+        "Inflight broke; please report this with the link. 程序出错，请附上链接反馈。 {link} {what}"
+    )));
+    let _ = body.prepend_with_node_1(&note);
+    set_idle(true);
+}
+
 /// Whether an event comes from a control that has keys of its own.
 pub fn is_control(target: &Element) -> bool {
     matches!(

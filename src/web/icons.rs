@@ -2,6 +2,10 @@
 
 use yew::prelude::*;
 
+use crate::model::Cause;
+use crate::view::draw::{Glyph, Pattern};
+use crate::view::inspect::fill_of;
+
 /// An icon of a control, on a 16 x 16 field.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Icon {
@@ -95,36 +99,17 @@ pub fn sized(icon: Icon, size: &'static str, class: Classes) -> Html {
     }
 }
 
-/// The state of a message as a shape of its own.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Glyph {
-    /// Made, not handed over.
-    New,
-    /// Between two nodes.
-    InFlight,
-    /// In a queue or a buffer.
-    Waiting,
-    /// Worked on and acknowledged.
-    Delivered,
-    /// On its way once more.
-    Again,
-    /// Took effect twice.
-    Twice,
-    /// Will never arrive.
-    Lost,
-}
-
 /// Draws the glyph of a state, 14 or more pixels wide.
 pub fn glyph(state: Glyph, size: &'static str) -> Html {
     let shape = match state {
         Glyph::New => html! {
             <circle r="4.4" fill="var(--paper)" stroke="var(--state-new)" stroke-width="1.6" />
         },
-        Glyph::InFlight => html! { <circle r="5.2" fill="var(--state-flight)" /> },
-        Glyph::Waiting => html! {
+        Glyph::Flight => html! { <circle r="5.2" fill="var(--state-flight)" /> },
+        Glyph::Wait => html! {
             <rect x="-4.8" y="-4.8" width="9.6" height="9.6" rx="1.5" fill="var(--state-wait)" />
         },
-        Glyph::Delivered => html! { <>
+        Glyph::Done => html! { <>
             <circle r="5.6" fill="var(--state-done)" />
             <path d="m-2.7 .2 1.9 1.9 3.5-4" fill="none" stroke="var(--paper)" stroke-width="1.6"
                 stroke-linecap="round" stroke-linejoin="round" />
@@ -137,6 +122,10 @@ pub fn glyph(state: Glyph, size: &'static str) -> Html {
             <circle cx="2" r="3.9" fill="var(--paper)" stroke="var(--state-dup)" stroke-width="1.5" />
             <circle cx="-2" r="3.9" fill="var(--state-dup)" stroke="var(--paper)" stroke-width="1" />
         </> },
+        Glyph::Ack => html! { <circle r="2.6" fill="var(--state-done)" /> },
+        Glyph::Fault => html! {
+            <path d="M1 -6 -4 1.2h3.2L-1.4 6.4 4 -1h-3.4z" fill="var(--bad-ink)" />
+        },
         Glyph::Lost => html! {
             <path d="M-4-4 4 4M4-4-4 4" stroke="var(--state-lost)" stroke-width="2.4"
                 stroke-linecap="round" />
@@ -179,21 +168,27 @@ pub fn patterns() -> Html {
     }
 }
 
-/// How a cause is filled: its colour, and a pattern over it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Fill {
-    /// A presentation attribute: `var(--cause-...)`.
-    pub colour: &'static str,
-    /// A presentation attribute: `url(#p-...)`, or nothing when it is solid.
-    pub pattern: Option<&'static str>,
+/// A cause's colour as a presentation attribute.
+pub fn colour_of(cause: Cause) -> String {
+    format!("var(--{})", fill_of(cause).0.name())
+}
+
+/// The pattern over a cause's colour as a presentation attribute; nothing when it is solid.
+pub const fn pattern_of(cause: Cause) -> Option<&'static str> {
+    match fill_of(cause).1 {
+        Pattern::Solid => None,
+        Pattern::Hatch => Some("url(#p-hatch)"),
+        Pattern::Dots => Some("url(#p-dots)"),
+        Pattern::Lines => Some("url(#p-lines)"),
+    }
 }
 
 /// A small square in the fill of a cause.
-pub fn swatch(fill: Fill) -> Html {
+pub fn swatch(cause: Cause) -> Html {
     html! {
         <svg class="sw" width="12" height="12" viewBox="0 0 12 12" aria-hidden="true">
-            <rect width="12" height="12" rx="2" fill={fill.colour} />
-            if let Some(pattern) = fill.pattern {
+            <rect width="12" height="12" rx="2" fill={colour_of(cause)} />
+            if let Some(pattern) = pattern_of(cause) {
                 <rect width="12" height="12" rx="2" fill={pattern} opacity=".75" />
             }
         </svg>

@@ -22,6 +22,9 @@ pub struct RangeProps {
     pub text: AttrValue,
     /// Called with the new position.
     pub oninput: Callback<u32>,
+    /// Called by arrow keys with steps up or down; without it the browser moves the slider.
+    #[prop_or_default]
+    pub onstep: Option<Callback<i32>>,
 }
 
 /// A native slider whose filled part and default tick are drawn by custom properties.
@@ -43,14 +46,32 @@ pub fn Range(props: &RangeProps) -> Html {
             call.emit(position);
         }
     });
+    let step = props.onstep.clone();
+    let onkeydown = Callback::from(move |event: KeyboardEvent| {
+        if let (Some(step), Some(steps)) = (&step, steps_of(&event.key())) {
+            event.prevent_default();
+            step.emit(steps);
+        }
+    });
     html! {
         <span class="range" ref={place}>
             if props.tick.is_some_and(|tick| tick != props.value) {
                 <i class="tick"></i>
             }
             <input type="range" id={props.id.clone()} min="0" max={props.max.to_string()} step="1"
-                value={props.value.to_string()} aria-valuetext={props.text.clone()} {oninput} />
+                value={props.value.to_string()} aria-valuetext={props.text.clone()} {oninput} {onkeydown} />
         </span>
+    }
+}
+
+/// Steps that an arrow key moves a slider by.
+fn steps_of(key: &str) -> Option<i32> {
+    match key {
+        "ArrowRight" | "ArrowUp" => Some(1),
+        "ArrowLeft" | "ArrowDown" => Some(-1),
+        "PageUp" => Some(10),
+        "PageDown" => Some(-10),
+        _ => None,
     }
 }
 

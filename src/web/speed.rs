@@ -49,9 +49,9 @@ pub fn words(index: u8) -> String {
     numbers::speed(simulated, real)
 }
 
-/// The place nearest to a speed in millionths, by ratio.
-pub fn nearest(millionths: u64) -> u8 {
-    let wanted = millionths.max(1) as f64 / 1e6;
+/// The place nearest to a speed, by ratio.
+pub fn nearest(speed: f64) -> u8 {
+    let wanted = speed.max(1e-6);
     let far = |index: u8| {
         let ratio = ratio(index) / wanted;
         ratio.max(1.0 / ratio)
@@ -72,8 +72,8 @@ mod tests {
 
     #[test]
     fn the_nearest_speed_is_found_by_ratio() {
-        assert_eq!(words(nearest(20_000)), "1/50 ×");
-        assert_eq!(words(nearest(1_000_000)), "1 ×");
-        assert_eq!(nearest(0), 0);
+        assert_eq!(words(nearest(0.02)), "1/50 ×");
+        assert_eq!(words(nearest(1.0)), "1 ×");
+        assert_eq!(nearest(0.0), 0);
     }
 }
