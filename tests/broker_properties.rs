@@ -265,13 +265,16 @@ impl Bench {
     }
 
     fn check_windows(&self, something_is_ready: bool) {
-        for (_, channel) in self.broker.channels() {
+        for (number, channel) in self.broker.channels() {
             let of_consumers = channel.unacked().filter(|unacked| unacked.holder != Holder::Get);
             let limit = channel.global_prefetch();
             let n_shared = of_consumers.count() as u32;
             assert!(limit == 0 || n_shared <= limit, "the channel's window is exceeded");
-            for id in channel.blocked().filter(|_| something_is_ready) {
+            for id in self.broker.blocked(self.queue).filter(|_| something_is_ready) {
                 let consumer = self.broker.consumer(id).expect("a blocked consumer runs");
+                if consumer.channel != number {
+                    continue;
+                }
                 let own_is_full = consumer.prefetch != 0 && consumer.prefetch <= consumer.unacked;
                 let shared_is_full = limit != 0 && limit <= n_shared;
                 assert!(own_is_full || shared_is_full, "a message waits beside a free consumer");
@@ -286,8 +289,12 @@ impl Bench {
             }
         }
         let queue = self.broker.queue(self.queue).expect("never deleted");
-        let (active, blocked) = (queue.active().count(), self.broker.blocked(self.queue).count());
-        assert_eq!(active + blocked + queue.waiting().count(), queue.n_consumers() as usize);
+        let (active, blocked) =
+            (self.broker.active(self.queue).count(), self.broker.blocked(self.queue).count());
+        assert_eq!(
+            active + blocked + self.broker.waiting(self.queue).count(),
+            queue.n_consumers() as usize
+        );
         assert!(!something_is_ready || active == 0, "a message waits beside a free consumer");
     }
 }

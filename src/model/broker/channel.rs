@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 
-use super::queue::{Entry, Rotation};
+use super::line::{Line, Rotation};
+use super::queue::Entry;
 use super::slab::Slab;
 use super::{ChannelNo, ConnectionNo, ConsumerId, QueueId};
 
@@ -43,6 +44,8 @@ pub struct Consumer {
     pub prefetch: u32,
     /// Messages delivered to it and not yet acknowledged.
     pub unacked: u32,
+    /// Who stands behind it in its line.
+    pub(super) behind: Option<ConsumerId>,
 }
 
 impl Consumer {
@@ -112,7 +115,7 @@ pub struct Channel<M> {
     /// Limit for all of the channel's consumers together; 0: no limit.
     pub(super) global_prefetch: u32,
     /// Consumers found at their limit, in the order in which they were found so.
-    pub(super) blocked: Vec<ConsumerId>,
+    pub(super) blocked: Line,
     /// All consumers in the order of registration.
     pub(super) consumers: Vec<ConsumerId>,
 }
@@ -128,7 +131,7 @@ impl<M: Copy> Channel<M> {
             n_consumed: 0,
             prefetch: 0,
             global_prefetch: 0,
-            blocked: Vec::new(),
+            blocked: Line::default(),
             consumers: Vec::new(),
         }
     }
@@ -182,21 +185,23 @@ impl<M: Copy> Channel<M> {
     #[inline]
     pub(super) fn unblock(
         &mut self,
-        consumers: &Slab<Consumer>,
+        consumers: &mut Slab<Consumer>,
         id: QueueId,
         active: &mut Rotation,
     ) {
         if self.blocked.is_empty() || !self.has_window() {
             return;
         }
-        self.blocked.retain(|blocked| {
-            let consumer = consumers.get(blocked.0).expect("a blocked consumer exists");
-            let is_free = consumer.queue == id && consumer.has_window();
-            if is_free {
-                active.push(*blocked, consumer.spec.priority);
+        let mut blocked = std::mem::take(&mut self.blocked);
+        while let Some(next) = blocked.pop(consumers) {
+            let consumer = consumers.get(next.0).expect("a blocked consumer exists");
+            if consumer.queue == id && consumer.has_window() {
+                let priority = consumer.spec.priority;
+                active.push(consumers, next, priority);
+            } else {
+                self.blocked.push(consumers, next);
             }
-            !is_free
-        });
+        }
     }
 
     /// The connection that it belongs to.
@@ -217,10 +222,5 @@ impl<M: Copy> Channel<M> {
     /// Its consumers in the order of registration.
     pub fn consumers(&self) -> impl Iterator<Item = ConsumerId> {
         self.consumers.iter().copied()
-    }
-
-    /// Consumers found at their limit, in that order.
-    pub fn blocked(&self) -> impl Iterator<Item = ConsumerId> {
-        self.blocked.iter().copied()
     }
 }

@@ -46,7 +46,10 @@ impl<M: Copy> Clients<M> {
 
     /// Whether some active consumer of a queue could take a message now.
     pub(super) fn anyone_free(&self, queue: &Queue<M>) -> bool {
-        queue.active().any(|id| self.consumers.get(id.0).is_some_and(|c| self.has_window(c)))
+        queue
+            .active
+            .iter(&self.consumers)
+            .any(|id| self.consumers.get(id.0).is_some_and(|c| self.has_window(c)))
     }
 
     /// The consumer whose turn it is and who has room; it goes to the end of its class.
@@ -54,15 +57,16 @@ impl<M: Copy> Clients<M> {
     /// Consumers before it whose window is full become blocked.
     #[inline]
     pub(super) fn next_taker(&mut self, queue: &mut Queue<M>) -> Option<ConsumerId> {
-        while let Some(id) = queue.active.front() {
+        while let Some(id) = queue.active.first() {
             let consumer = self.consumers.get(id.0).expect("an active consumer exists");
             if self.has_window(consumer) {
-                queue.active.rotate();
+                queue.active.rotate(&mut self.consumers);
                 return Some(id);
             }
-            queue.active.pop_front();
             let slot = consumer.channel.slot();
-            self.channels.get_mut(slot).expect("its channel is open").blocked.push(id);
+            queue.active.pop(&self.consumers);
+            let channel = self.channels.get_mut(slot).expect("its channel is open");
+            channel.blocked.push(&mut self.consumers, id);
         }
         None
     }
@@ -101,7 +105,8 @@ impl<M: Copy> Clients<M> {
 
     /// Adds the queues for which a channel has blocked consumers, each once, in blocked order.
     pub(super) fn blocked_queues(&self, number: ChannelNo, queues: &mut Vec<QueueId>) {
-        let blocked = self.channel(number).into_iter().flat_map(|channel| &channel.blocked);
+        let blocked = self.channel(number).into_iter().map(|channel| &channel.blocked);
+        let blocked = blocked.flat_map(|line| line.iter(&self.consumers));
         for consumer in blocked.filter_map(|id| self.consumers.get(id.0)) {
             if !queues.contains(&consumer.queue) {
                 queues.push(consumer.queue);
@@ -109,17 +114,19 @@ impl<M: Copy> Clients<M> {
         }
     }
 
-    /// Forgets a consumer: its messages stay with the channel. `None` when there is no such.
+    /// Forgets a consumer that stands in no line of its queue; its messages stay with the
+    /// channel. `None` when there is no such.
     pub(super) fn forget(&mut self, id: ConsumerId) -> Option<Consumer> {
-        let consumer = self.consumers.remove(id.0)?;
-        let channel = self.channel_mut(consumer.channel).expect("a consumer's channel is open");
-        channel.blocked.retain(|other| *other != id);
+        let consumer = *self.consumers.get(id.0)?;
+        let channel = self.channels.get_mut(consumer.channel.slot());
+        let channel = channel.expect("a consumer's channel is open");
+        channel.blocked.remove(&mut self.consumers, id);
         channel.consumers.retain(|other| *other != id);
         for unacked in &mut channel.unacked {
             if unacked.holder == Holder::Consumer(id) {
                 unacked.holder = Holder::Cancelled;
             }
         }
-        Some(consumer)
+        self.consumers.remove(id.0)
     }
 }

@@ -57,16 +57,17 @@ impl<M: Copy> Broker<M> {
         }
         let channel = self.clients.channels.get_mut(number.slot())?;
         let prefetch = channel.prefetch;
-        let consumer = Consumer { channel: number, queue: id, spec, prefetch, unacked: 0 };
+        let consumer =
+            Consumer { channel: number, queue: id, spec, prefetch, unacked: 0, behind: None };
         let consumer_id = ConsumerId(self.clients.consumers.insert(consumer));
         channel.consumers.push(consumer_id);
         if spec.exclusive {
             queue.exclusive_consumer = Some(consumer_id);
         }
         if queue.spec.single_active && 0 < queue.n_consumers {
-            queue.waiting.push_back(consumer_id);
+            queue.waiting.push(&mut self.clients.consumers, consumer_id);
         } else {
-            queue.active.push(consumer_id, spec.priority);
+            queue.active.push(&mut self.clients.consumers, consumer_id, spec.priority);
         }
         queue.n_consumers += 1;
         self.dispatch(id, out);
@@ -87,22 +88,23 @@ impl<M: Copy> Broker<M> {
 
     /// Takes a consumer out of its channel and queue; the next waiting one takes over.
     pub(super) fn end_consumer(&mut self, id: ConsumerId) -> Option<Consumer> {
-        let ended = self.clients.forget(id)?;
-        let queue = self.queues.get_mut(u32::from(ended.queue.0))?;
+        let ended = *self.consumer(id)?;
+        let consumers = &mut self.clients.consumers;
+        let queue =
+            self.queues.get_mut(u32::from(ended.queue.0)).expect("a deleted queue has none");
         queue.n_consumers -= 1;
         if queue.exclusive_consumer == Some(id) {
             queue.exclusive_consumer = None;
         }
-        if let Some(place) = queue.waiting.iter().position(|other| *other == id) {
-            queue.waiting.remove(place);
-            return Some(ended);
+        let was_waiting = queue.waiting.remove(consumers, id);
+        if !was_waiting {
+            queue.active.remove(consumers, id);
+            if let Some(next) = queue.waiting.pop(consumers) {
+                let priority = consumers.get(next.0).map_or(0, |c| c.spec.priority);
+                queue.active.push(consumers, next, priority);
+            }
         }
-        queue.active.remove(id);
-        if let Some(next) = queue.waiting.pop_front() {
-            let priority = self.clients.consumers.get(next.0).map_or(0, |c| c.spec.priority);
-            queue.active.push(next, priority);
-        }
-        Some(ended)
+        self.clients.forget(id)
     }
 
     /// Whether a channel may use a queue; if another connection owns it, the channel is closed.

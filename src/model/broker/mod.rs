@@ -14,6 +14,7 @@ mod consume;
 mod declare;
 mod effect;
 mod exchange;
+mod line;
 mod names;
 mod publish;
 mod queue;
@@ -158,12 +159,26 @@ impl<M: Copy> Broker<M> {
         self.clients.consumers.get(id.0)
     }
 
+    /// A queue's active consumers in the order in which they will be served.
+    pub fn active(&self, id: QueueId) -> impl Iterator<Item = ConsumerId> {
+        let queue = self.queue(id).into_iter();
+        queue.flat_map(|queue| queue.active.iter(&self.clients.consumers))
+    }
+
+    /// A queue's consumers that wait behind a single active one, the next first.
+    pub fn waiting(&self, id: QueueId) -> impl Iterator<Item = ConsumerId> {
+        let queue = self.queue(id).into_iter();
+        queue.flat_map(|queue| queue.waiting.iter(&self.clients.consumers))
+    }
+
     /// A queue's blocked consumers: by channel, in the order in which they were blocked.
     pub fn blocked(&self, id: QueueId) -> impl Iterator<Item = ConsumerId> {
+        let consumers = &self.clients.consumers;
         let of_queue = move |consumer: &ConsumerId| {
-            self.consumer(*consumer).is_some_and(|consumer| consumer.queue == id)
+            consumers.get(consumer.0).is_some_and(|consumer| consumer.queue == id)
         };
-        self.channels().flat_map(|(_, channel)| channel.blocked()).filter(of_queue)
+        let all = self.channels().flat_map(|(_, channel)| channel.blocked.iter(consumers));
+        all.filter(of_queue)
     }
 
     #[inline]

@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 
+use super::line::{Line, Rotation};
 use super::names::Name;
 use super::{ConnectionNo, ConsumerId};
 
@@ -65,71 +66,6 @@ pub struct Entry<M> {
     pub redelivered: bool,
     /// The message itself.
     pub message: M,
-}
-
-/// Consumers of one priority, the next to be served first.
-#[derive(Clone, Debug, PartialEq)]
-struct Class {
-    priority: i32,
-    turn: VecDeque<ConsumerId>,
-}
-
-/// Consumers that may be served: higher classes first, in turn inside a class.
-#[derive(Clone, Debug, PartialEq, Default)]
-pub(super) struct Rotation {
-    classes: Vec<Class>,
-}
-
-impl Rotation {
-    /// Puts a consumer at the end of its class.
-    #[inline]
-    pub(super) fn push(&mut self, consumer: ConsumerId, priority: i32) {
-        if let Some(class) = self.classes.first_mut().filter(|class| class.priority == priority) {
-            class.turn.push_back(consumer);
-            return;
-        }
-        let place = self.classes.partition_point(|class| priority < class.priority);
-        if self.classes.get(place).is_none_or(|class| class.priority != priority) {
-            self.classes.insert(place, Class { priority, turn: VecDeque::new() });
-        }
-        self.classes[place].turn.push_back(consumer);
-    }
-
-    /// The consumer whose turn it is.
-    #[inline]
-    pub(super) fn front(&self) -> Option<ConsumerId> {
-        self.classes.iter().find_map(|class| class.turn.front().copied())
-    }
-
-    /// Takes the consumer away whose turn it is.
-    #[inline]
-    pub(super) fn pop_front(&mut self) {
-        self.classes.iter_mut().find_map(|class| class.turn.pop_front());
-    }
-
-    /// Sends the consumer whose turn it is to the end of its class.
-    #[inline]
-    pub(super) fn rotate(&mut self) {
-        let class = self.classes.iter_mut().find(|class| !class.turn.is_empty());
-        if let Some(Class { turn, .. }) = class
-            && 1 < turn.len()
-        {
-            turn.rotate_left(1);
-        }
-    }
-
-    /// Takes a consumer out wherever it stands; its empty class goes with it.
-    pub(super) fn remove(&mut self, consumer: ConsumerId) {
-        for class in &mut self.classes {
-            class.turn.retain(|other| *other != consumer);
-        }
-        self.classes.retain(|class| !class.turn.is_empty());
-    }
-
-    /// In the order in which they will be served.
-    pub(super) fn iter(&self) -> impl Iterator<Item = ConsumerId> {
-        self.classes.iter().flat_map(|class| class.turn.iter().copied())
-    }
 }
 
 /// Ready messages: higher priority first, then by position.
@@ -198,7 +134,7 @@ pub struct Queue<M> {
     next_position: u64,
     pub(super) active: Rotation,
     /// Consumers that wait behind a single active one, in the order of registration.
-    pub(super) waiting: VecDeque<ConsumerId>,
+    pub(super) waiting: Line,
     pub(super) n_consumers: u32,
     pub(super) n_unacked: u32,
     /// The consumer that shuts all others out.
@@ -216,7 +152,7 @@ impl<M: Copy> Queue<M> {
             ready: Ready::new(spec.max_priority),
             next_position: 0,
             active: Rotation::default(),
-            waiting: VecDeque::new(),
+            waiting: Line::default(),
             n_consumers: 0,
             n_unacked: 0,
             exclusive_consumer: None,
@@ -282,16 +218,6 @@ impl<M: Copy> Queue<M> {
     /// Ready messages, the head first.
     pub fn ready(&self) -> impl Iterator<Item = &Entry<M>> {
         self.ready.lanes.iter().rev().flatten()
-    }
-
-    /// Active consumers in the order in which they will be served.
-    pub fn active(&self) -> impl Iterator<Item = ConsumerId> {
-        self.active.iter()
-    }
-
-    /// Consumers that wait behind a single active one.
-    pub fn waiting(&self) -> impl Iterator<Item = ConsumerId> {
-        self.waiting.iter().copied()
     }
 
     /// Whether one more ready message of this size would stay within the limits.
@@ -365,22 +291,5 @@ mod tests {
         }
         queue.put_back(&mut [entry(2, 1), entry(2, 5)]);
         assert_eq!(order(&queue), [1, 2, 3, 0, 2, 4]);
-    }
-
-    #[test]
-    fn a_lower_class_is_served_only_when_the_higher_is_empty() {
-        let mut rotation = Rotation::default();
-        rotation.push(ConsumerId(1), 0);
-        rotation.push(ConsumerId(2), 10);
-        rotation.push(ConsumerId(3), 0);
-        rotation.push(ConsumerId(4), -1);
-        let order: Vec<_> = rotation.iter().map(|c| c.0).collect();
-        assert_eq!(order, [2, 1, 3, 4]);
-        rotation.rotate();
-        assert_eq!(rotation.front(), Some(ConsumerId(2)));
-        rotation.pop_front();
-        assert_eq!(rotation.front(), Some(ConsumerId(1)));
-        rotation.rotate();
-        assert_eq!(rotation.front(), Some(ConsumerId(3)));
     }
 }
