@@ -1,16 +1,35 @@
 //! The page: what paints and handles.
+//!
+//! Read [`lab`] first (what there is), then [`frames`] (the one loop), [`reading`] (what
+//! components get) and [`app`]. Nothing here holds a rule of the model, and nothing that a link or
+//! a document carries is ever put in as markup.
 
+mod act;
+mod address;
+mod app;
 pub mod dom;
+mod editor;
+pub mod exports;
+mod frames;
+mod gallery;
+mod help;
 pub mod icons;
+mod inspector;
+mod keys;
+mod knobs;
+pub mod lab;
+mod ledger;
+mod notices;
+pub mod painter;
 pub mod part;
 pub mod raster;
+mod reading;
+mod readout;
+mod share;
+mod sheet;
 pub mod shell;
 pub mod speed;
+mod top;
+mod transport;
 
-use wasm_bindgen::prelude::wasm_bindgen;
-
-/// Replaces the waiting paragraph by the page. Called once by `static/boot.js`.
-#[wasm_bindgen]
-pub fn mount() {
-    dom::set_idle(true);
-}
+pub use act::Act;

@@ -1,0 +1,58 @@
+//! What a script can ask of the page's engine: used by the browser tests.
+//!
+//! Numbers of 64 bits cross as text.
+
+use wasm_bindgen::prelude::wasm_bindgen;
+
+use crate::kernel::SimTime;
+use crate::web::dom;
+use crate::world::link::Link;
+use crate::world::preset;
+use crate::world::session::{Logged, Session, Watch};
+
+/// Events between two looks at whether the run is over.
+const CHUNK: u64 = 1 << 20;
+
+/// The fingerprint of a preset's whole run, as 16 hexadecimal figures; an empty seed is its own.
+#[wasm_bindgen]
+pub fn fingerprint(preset: &str, seed: &str) -> String {
+    let Some(preset) = preset::find(preset) else { return format!("no preset {preset}") };
+    let mut scenario = preset.open();
+    if !seed.is_empty()
+        && let Err(problem) = scenario.set("seed", seed)
+    {
+        return problem.to_string();
+    }
+    let mut session = Session::new(scenario, Watch::Nothing);
+    let until = session.until();
+    run(&mut session, until)
+}
+
+/// The fingerprint of a link's run at the instant that it shows, or at its end.
+#[wasm_bindgen]
+pub fn run_link(link: &str) -> String {
+    let (link, _) = Link::parse(link);
+    match link.open() {
+        Err(notices) => notices.iter().map(|n| n.why.en.clone()).collect::<Vec<_>>().join(" "),
+        Ok(opened) => {
+            let until = link.shown.map_or(opened.scenario.until, |_| opened.shown);
+            let log = opened.log.into_iter().map(|(at, command)| Logged { at, command });
+            let mut session = Session::with_log(opened.scenario, Watch::Nothing, log.collect());
+            run(&mut session, until)
+        }
+    }
+}
+
+fn run(session: &mut Session, until: SimTime) -> String {
+    while !session.advance(until, CHUNK) && session.stopped().is_none() {}
+    format!("{:016x}", session.fingerprint())
+}
+
+/// Replaces the waiting paragraph by the page. Called once by `static/boot.js`.
+#[wasm_bindgen]
+pub fn mount() {
+    std::panic::set_hook(Box::new(|info| dom::say_broken(&info.to_string())));
+    let Some(place) = dom::document().get_element_by_id("app") else { return };
+    place.set_inner_html("");
+    yew::Renderer::<crate::web::app::App>::with_root(place).render();
+}

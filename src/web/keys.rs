@@ -1,0 +1,96 @@
+//! The keyboard: what a key does. Controls and text fields keep their own keys.
+
+use wasm_bindgen::JsCast;
+use web_sys::{Element, KeyboardEvent};
+
+use crate::param::Lang;
+use crate::view::Chosen;
+use crate::web::act::Act;
+use crate::web::dom;
+use crate::web::shell::{Place, Sheet, Shell, Tab};
+
+/// Events of a long step, with Shift.
+const LONG: u32 = 10;
+/// Thousandths of the run that an arrow key scrubs, and with Shift.
+const SCRUB: (i32, i32) = (5, 50);
+
+/// What a key does, or nothing.
+pub fn act_of(event: &KeyboardEvent, shell: &Shell) -> Option<Act> {
+    if event.is_composing() || event.ctrl_key() || event.alt_key() || event.meta_key() {
+        return None;
+    }
+    let target = event.target().and_then(|t| t.dyn_into::<Element>().ok());
+    let scrubber = target.as_ref().is_some_and(|t| t.has_attribute("data-scrub"));
+    let control = !scrubber && target.as_ref().is_some_and(dom::is_control);
+    if target.as_ref().is_some_and(dom::is_text_field) {
+        return None;
+    }
+    let key = Key { name: event.key(), shift: event.shift_key(), control };
+    act(&key, shell)
+}
+
+/// A key as the table below reads it.
+struct Key {
+    name: String,
+    shift: bool,
+    /// Whether it was pressed on a control that has keys of its own.
+    control: bool,
+}
+
+fn act(key: &Key, shell: &Shell) -> Option<Act> {
+    if shell.sheet != Sheet::None {
+        // The dialog itself closes on Escape; everything else belongs to what it holds.
+        return None;
+    }
+    if shell.place == Place::Gallery {
+        return match key.name.as_str() {
+            "Escape" => Some(Act::Place(Place::Lab)),
+            _ => letter(key, shell),
+        };
+    }
+    let steps = if key.shift { LONG } else { 1 };
+    let scrub = if key.shift { SCRUB.1 } else { SCRUB.0 };
+    match key.name.as_str() {
+        "." | ">" => return Some(Act::Step(steps)),
+        "," | "<" => return Some(Act::StepBack(steps)),
+        "[" => return Some(Act::Faster(-1)),
+        "]" => return Some(Act::Faster(1)),
+        "Escape" if shell.drawer => return Some(Act::Drawer(false)),
+        "Escape" => return Some(Act::Choose(Chosen::Nothing)),
+        _ => {}
+    }
+    if !key.control {
+        match key.name.as_str() {
+            " " => return Some(Act::Toggle),
+            "Home" => return Some(Act::ToStart),
+            "End" => return Some(Act::ToEnd),
+            "ArrowLeft" => return Some(Act::Scrub(-scrub)),
+            "ArrowRight" => return Some(Act::Scrub(scrub)),
+            _ => {}
+        }
+    }
+    letter(key, shell)
+}
+
+/// Single letters, which the reader can switch off.
+fn letter(key: &Key, shell: &Shell) -> Option<Act> {
+    if !shell.letters {
+        return None;
+    }
+    let other_lang = match shell.lang {
+        Lang::En => Lang::Zh,
+        Lang::Zh => Lang::En,
+    };
+    let lab = shell.place == Place::Lab;
+    match key.name.to_lowercase().as_str() {
+        "?" | "？" => Some(Act::Sheet(Sheet::Help)),
+        "l" => Some(Act::Lang(other_lang)),
+        "g" if shell.embed.is_none() => {
+            Some(Act::Place(if lab { Place::Gallery } else { Place::Lab }))
+        }
+        "k" if lab => Some(Act::Tab(Tab::Knobs)),
+        "c" if lab => Some(Act::CrashChosen),
+        "n" if lab => Some(Act::SendOne),
+        _ => None,
+    }
+}

@@ -1,0 +1,31 @@
+//! Canvases that the frame loop paints: after the simulation, before the readout.
+
+use crate::param::Lang;
+use crate::view::Chosen;
+use crate::world::session::Session;
+
+/// What a painter sees: one instant of the laboratory.
+pub struct Scene<'a> {
+    /// The run.
+    pub session: &'a Session,
+    /// The language of words.
+    pub lang: Lang,
+    /// Whether the page is dark.
+    pub dark: bool,
+    /// What is chosen.
+    pub chosen: Chosen,
+    /// Whether time passes.
+    pub playing: bool,
+    /// Whether the reader asked for no motion.
+    pub steps: bool,
+    /// Simulated seconds per second.
+    pub speed: f64,
+    /// The frame's stamp in milliseconds.
+    pub wall_ms: f64,
+}
+
+/// Something that draws itself once a frame.
+pub trait Painter {
+    /// Draws the instant.
+    fn paint(&mut self, scene: &Scene<'_>);
+}

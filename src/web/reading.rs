@@ -1,0 +1,321 @@
+//! From the laboratory to the readout: everything in the words of the page's language.
+
+use std::rc::Rc;
+
+use crate::kernel::SimTime;
+use crate::model::{Command, Fact, Node};
+use crate::param::{Kind, Lang, Value};
+use crate::view::caption::{self, tell};
+use crate::view::inspect::{Inspection, Step, Subject, cast_of, inspect};
+use crate::view::words::Cast;
+use crate::view::{Chosen, Look, Theme, numbers};
+use crate::web::lab::Lab;
+use crate::web::readout::{
+    Clock, Control, Group, Knob, Knobs, Ledger, Mark, MarkKind, Notice, Readout, Run, Story,
+};
+use crate::web::speed;
+use crate::web::transport::place_of;
+use crate::world::World;
+use crate::world::session::Session;
+use crate::world::setting::Setting;
+
+/// Milliseconds between two sentences for screen readers.
+const SPOKEN_MS: f64 = 2_000.0;
+/// Milliseconds between two tables of a canvas while time passes.
+const TICK_MS: f64 = 1_000.0;
+/// Events in the list of the newest.
+const EVENTS: usize = 30;
+/// Marks on the scrubber.
+const MARKS: usize = 200;
+
+/// What readouts remember from one to the next.
+#[derive(Default)]
+pub struct Reading {
+    status: String,
+    status_at: f64,
+    alert: String,
+    tick: u64,
+    tick_at: f64,
+}
+
+impl Reading {
+    /// The readout of this moment.
+    pub fn readout(&mut self, lab: &Lab, wall_ms: f64) -> Readout {
+        let lang = lab.shell.lang;
+        let session = &lab.session;
+        let cast = cast_of(session.scenario());
+        let caption = caption(lab, &cast);
+        self.speak(lab, &cast, &caption, wall_ms);
+        Readout {
+            shell: lab.shell.clone(),
+            story: Rc::new(story_of(lab)),
+            clock: clock(lab, &cast),
+            marks: marks(session, lang).into(),
+            knobs: Rc::new(knobs(session, lang)),
+            chosen: Rc::new(chosen(lab, &cast)),
+            ledger: ledger(session),
+            run: run(lab),
+            notices: notices(lab).into(),
+            events: events(session, &cast, lang).into(),
+            status: self.status.clone(),
+            alert: self.alert.clone(),
+            tick: self.tick,
+        }
+    }
+
+    /// Sentences at most one in two seconds, the newest wins; faults at once.
+    fn speak(&mut self, lab: &Lab, cast: &Cast, caption: &Step, wall_ms: f64) {
+        if !lab.playing || TICK_MS <= wall_ms - self.tick_at {
+            self.tick += 1;
+            self.tick_at = wall_ms;
+        }
+        let sentence = format!("{}: {}", caption.time, caption.words);
+        let rested = SPOKEN_MS <= wall_ms - self.status_at;
+        if !lab.playing && rested && !caption.words.is_empty() && sentence != self.status {
+            self.status = sentence;
+            self.status_at = wall_ms;
+        }
+        if let Some(alert) = alert(&lab.session, cast, lab.shell.lang) {
+            self.alert = alert;
+        }
+    }
+}
+
+/// The newest fault, or the end.
+fn alert(session: &Session, cast: &Cast, lang: Lang) -> Option<String> {
+    if session.finished() {
+        let end = numbers::instant(session.now());
+        return Some(match lang {
+            Lang::En => format!("The run ended at {end}."),
+            Lang::Zh => format!("运行在 {end} 结束。"),
+        });
+    }
+    let is_fault = |fact: &Fact| {
+        matches!(fact, Fact::Crashed { .. } | Fact::Restarted { .. } | Fact::Cut { .. })
+    };
+    let (at, fact) = session.seen().trace.facts().rev().find(|(_, fact)| is_fault(fact))?;
+    let words = tell(fact, cast, lang).say();
+    Some(format!("{}: {words}", numbers::instant(*at)))
+}
+
+fn story_of(lab: &Lab) -> Story {
+    let (scenario, lang) = (lab.session.scenario(), lab.shell.lang);
+    Story {
+        title: scenario.title.get(lang).to_string(),
+        story: scenario.story.get(lang).to_string(),
+        question: scenario.question.get(lang).to_string(),
+    }
+}
+
+fn clock(lab: &Lab, cast: &Cast) -> Clock {
+    let session = &lab.session;
+    Clock {
+        now: session.now(),
+        until: session.until(),
+        playing: lab.playing,
+        finished: session.finished(),
+        steps: lab.shell.steps,
+        speed: lab.speed,
+        next: caption::next(session.world(), cast, lab.shell.lang)
+            .filter(|_| !session.finished())
+            .map(|next| (next.sentence.say(), numbers::span(next.within))),
+    }
+}
+
+/// The last event worth telling, or what to do first.
+fn caption(lab: &Lab, cast: &Cast) -> Step {
+    let session = &lab.session;
+    let look = Look {
+        lang: lab.shell.lang,
+        theme: if lab.shell.dark { Theme::Dark } else { Theme::Light },
+        chosen: Chosen::Nothing,
+        speed: speed::ratio(lab.speed),
+        playing: lab.playing,
+        embed: lab.shell.embed.is_some(),
+    };
+    match caption::last(session.seen().trace.facts().rev(), session.now(), cast, &look) {
+        Some(last) => Step { time: numbers::instant(last.at), words: last.sentence.say() },
+        None => Step::default(),
+    }
+}
+
+fn events(session: &Session, cast: &Cast, lang: Lang) -> Vec<Step> {
+    let newest = session.seen().trace.facts().rev().take(EVENTS);
+    newest
+        .map(|(at, fact)| Step { time: numbers::instant(*at), words: tell(fact, cast, lang).say() })
+        .collect()
+}
+
+/// What breaks, is lost on purpose or changes, on the time axis.
+fn marks(session: &Session, lang: Lang) -> Vec<Mark> {
+    let planned = session.scenario().faults.iter().map(|fault| (fault.at, &fault.what));
+    let done = session.log().iter().map(|entry| (entry.at, &entry.command));
+    let mut marks: Vec<Mark> = planned
+        .chain(done)
+        .take(MARKS)
+        .map(|(at, command)| mark(session, at, command, lang))
+        .collect();
+    marks.sort_by_key(|mark| mark.place);
+    // Moving a slider leaves many marks at one place: one is enough.
+    marks.dedup_by(|a, b| a.place == b.place && a.kind == b.kind && a.words == b.words);
+    marks
+}
+
+fn mark(session: &Session, at: SimTime, command: &Command, lang: Lang) -> Mark {
+    let scenario = session.scenario();
+    let name = |node: Node| scenario.name_of(node).get(lang);
+    let pick = |en: String, zh: String| match lang {
+        Lang::En => en,
+        Lang::Zh => zh,
+    };
+    use MarkKind::{Change, Drop, Fault};
+    let (kind, words) = match command {
+        Command::Crash(actor) => {
+            let name = name(Node::Actor(*actor));
+            (Fault, pick(format!("{name} crashes"), format!("{name}崩溃")))
+        }
+        Command::Pause(actor) => {
+            let name = name(Node::Actor(*actor));
+            (Fault, pick(format!("{name} pauses"), format!("{name}暂停")))
+        }
+        Command::Cut(channel) => {
+            let name = name(Node::Channel(*channel));
+            (Fault, pick(format!("{name} is cut"), format!("{name}断开")))
+        }
+        Command::Slow { actor, .. } => {
+            let name = name(Node::Actor(*actor));
+            (Fault, pick(format!("{name} slows"), format!("{name}变慢")))
+        }
+        Command::DropNth { channel, .. } => {
+            let name = name(Node::Channel(*channel));
+            (Drop, pick(format!("a drop on {name}"), format!("{name}丢一条")))
+        }
+        Command::Restart(_) => (Change, pick("restart".into(), "重启".into())),
+        Command::Resume(_) => (Change, pick("resume".into(), "恢复".into())),
+        Command::Mend(_) => (Change, pick("mended".into(), "接通".into())),
+        Command::Send { .. } => (Change, pick("sent by hand".into(), "手动发送".into())),
+        Command::Set { node, param, .. } => {
+            let specs = specs_of(session.world(), *node);
+            let name = specs.and_then(|specs| specs.get(usize::from(*param)));
+            (Change, name.map_or(String::new(), |spec| spec.name.get(lang).to_string()))
+        }
+    };
+    Mark { place: place_of(at, session.until()), kind, words }
+}
+
+fn specs_of(world: &World, node: Node) -> Option<&'static [crate::param::Spec]> {
+    match node {
+        Node::Actor(id) => Some(world.actors.get(id.index())?.machine.params().specs()),
+        Node::Channel(id) => Some(world.ground.channels.get(id.index())?.machine.params().specs()),
+    }
+}
+
+/// The value that a parameter has at the shown instant: a live change counts.
+pub fn value_now(session: &Session, setting: &Setting) -> Value {
+    match setting.nodes.first() {
+        Some(node) => session.value_of(*node, setting.param),
+        None => setting.value.clone(),
+    }
+}
+
+fn knobs(session: &Session, lang: Lang) -> Knobs {
+    let scenario = session.scenario();
+    let mut changed = 0;
+    let mut front: Vec<Group> = Vec::new();
+    let mut more: Vec<Group> = Vec::new();
+    let in_front = scenario.knob_settings();
+    for setting in &in_front {
+        add(&mut front, session, setting, lang);
+    }
+    for setting in scenario.params() {
+        let value = value_now(session, &setting);
+        changed += usize::from(value != setting.default);
+        if in_front.iter().all(|other| other.path != setting.path) {
+            add(&mut more, session, &setting, lang);
+        }
+    }
+    Knobs { front, more, changed }
+}
+
+/// Adds a knob to the group of its owner.
+fn add(groups: &mut Vec<Group>, session: &Session, setting: &Setting, lang: Lang) {
+    let title = setting.owner.get(lang);
+    let knob = knob(session, setting, lang);
+    match groups.last_mut() {
+        Some(last) if last.title == title => last.knobs.push(knob),
+        _ => groups.push(Group { title: title.to_string(), knobs: vec![knob] }),
+    }
+}
+
+fn knob(session: &Session, setting: &Setting, lang: Lang) -> Knob {
+    let spec = setting.spec;
+    let value = value_now(session, setting);
+    let control = match (&value, spec.kind) {
+        (Value::Bool(on), _) => Control::Switch(*on),
+        (Value::Choice(index), _) => {
+            let option = |choice: &crate::param::Choice| {
+                (choice.word.to_string(), choice.name.get(lang).to_string())
+            };
+            Control::Choice(spec.choices.iter().map(option).collect(), usize::from(*index))
+        }
+        (_, Kind::Words | Kind::Spans) => Control::List(spec.show(&value)),
+        _ => Control::Slider {
+            position: spec.to_position(&value),
+            default: spec.to_position(&setting.default),
+        },
+    };
+    Knob {
+        path: setting.path.clone(),
+        name: spec.name.get(lang).to_string(),
+        help: spec.help.get(lang).to_string(),
+        value: spec.label(&value, lang),
+        changed: value != setting.default,
+        control,
+    }
+}
+
+fn chosen(lab: &Lab, cast: &Cast) -> Inspection {
+    let session = &lab.session;
+    let subject = Subject {
+        scenario: session.scenario(),
+        cast,
+        world: session.world(),
+        seen: session.seen(),
+        now: session.now(),
+        lang: lab.shell.lang,
+    };
+    inspect(subject, lab.chosen)
+}
+
+fn ledger(session: &Session) -> Ledger {
+    let ledger = &session.seen().ledger;
+    Ledger {
+        sent: ledger.sent,
+        delivered: ledger.delivered,
+        lost: ledger.lost,
+        in_flight: ledger.in_flight(),
+        duplicated: ledger.duplicated,
+        redelivered: ledger.redelivered,
+        reordered: ledger.reordered,
+    }
+}
+
+fn run(lab: &Lab) -> Run {
+    Run {
+        seed: lab.session.scenario().seed.to_string(),
+        fingerprint: numbers::fingerprint(lab.session.fingerprint()),
+        matches: lab.matches(),
+    }
+}
+
+fn notices(lab: &Lab) -> Vec<Notice> {
+    let lang = lab.shell.lang;
+    let notice = |said: &crate::web::lab::Saying| Notice {
+        id: said.id,
+        tone: said.tone,
+        title: said.title.get(lang).to_string(),
+        text: said.text.get(lang).to_string(),
+        way: said.way.as_ref().map(|(word, act)| (word.get(lang).to_string(), act.clone())),
+    };
+    lab.notices.iter().map(notice).collect()
+}
