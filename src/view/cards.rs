@@ -300,10 +300,9 @@ impl Cards<'_, '_> {
         let rect = place.rect;
         let x = rect.x + 11.0;
         let room = rect.w - 22.0;
-        if let Body::Producer { .. } | Body::Requester { .. } = card.body {
-            if rect.h < 70.0 {
-                return self.line(actor, card, place);
-            }
+        let sends = matches!(card.body, Body::Producer { .. } | Body::Requester { .. });
+        if sends && rect.h < 70.0 {
+            return self.line(actor, card, place);
         }
         self.title(actor, x, rect.y + 21.0, room, 13.0);
         let at = pt(x, rect.y + 40.0);

@@ -15,6 +15,7 @@ pub mod pipe;
 pub mod scene;
 pub mod text_width;
 pub mod tokens;
+pub mod tracks;
 pub mod words;
 
 use crate::model::{ActorId, ChannelId, Command, MsgId};

@@ -173,3 +173,23 @@ pub fn copy_from(field: &web_sys::HtmlTextAreaElement) -> bool {
     }
     copied
 }
+
+/// Fills a table's body with rows of three texts; the first of each heads its row.
+pub fn fill_table(table: &Element, rows: &[[String; 3]]) {
+    let document = document();
+    table.set_text_content(None);
+    for row in rows {
+        let Ok(line) = document.create_element("tr") else { return };
+        for (i, text) in row.iter().enumerate() {
+            let Ok(cell) = document.create_element(if i == 0 { "th" } else { "td" }) else {
+                return;
+            };
+            if i == 0 {
+                let _ = cell.set_attribute("scope", "row");
+            }
+            cell.set_text_content(Some(text));
+            let _ = line.append_child(&cell);
+        }
+        let _ = table.append_child(&line);
+    }
+}

@@ -7,6 +7,7 @@
 mod act;
 mod address;
 mod app;
+pub mod canvas;
 pub mod dom;
 mod editor;
 pub mod exports;
@@ -22,14 +23,18 @@ mod ledger;
 mod notices;
 pub mod painter;
 pub mod part;
+pub mod plot;
 pub mod raster;
 mod reading;
 mod readout;
 mod share;
 mod sheet;
 pub mod shell;
+pub mod slot;
 pub mod speed;
+pub mod stage;
 mod top;
+pub mod tracks;
 mod transport;
 
 pub use act::Act;
