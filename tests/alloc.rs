@@ -1,4 +1,5 @@
-//! After their warm-up kernel and broker allocate nothing, and the models it is measured with are right.
+//! After their warm-up kernel and broker allocate nothing, and the models it is measured with are
+//! right.
 
 #![allow(unsafe_code, reason = "an allocator cannot be written without")]
 

@@ -247,7 +247,8 @@ fn files_and_functions_and_lines_are_short() {
         }
         for (i, line) in source.text.lines().enumerate() {
             let width = line.chars().count();
-            if MAX_WIDTH < width {
+            // Rustfmt does not break literals, nor should anybody.
+            if MAX_WIDTH < width && !line.contains('"') {
                 wrong.push(format!("{}:{}: {width} columns", source.path, i + 1));
             }
         }

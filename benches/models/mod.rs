@@ -5,7 +5,7 @@
 //! | `mm1` | one server at load 0.9, mean service 1 s | 2 a customer |
 //! | `tandem` | 10 stations of 4 servers, each at load 0.9 | 11 a customer |
 //! | `hold` | n pending; the earliest is scheduled again exp(1 s) later | 1 a turn |
-//! | `timers` | n flows; an acknowledgement after exp(200 ms / ln 5) sets a 200 ms timer anew | 1.2 a turn |
+//! | `timers` | n flows; an ack after exp(200 ms / ln 5) sets a 200 ms timer anew | 1.2 a turn |
 //!
 //! They use the kernel alone: queue, timers, streams, digest. The models of the whole world come
 //! from scenarios and stand beside these in [`make`] once there is a world.

@@ -1,11 +1,11 @@
 //! Facts: what an observer could have seen.
 //!
-//! Models state facts and never count for a chart; sinks in `observe` read them. The digest over all
-//! facts is the run's fingerprint, whether or not anybody listens.
+//! Models state facts and never count for a chart; sinks in `observe` read them. The digest over
+//! all facts is the run's fingerprint, whether or not anybody listens.
 //!
-//! **Holders.** Every copy of a message is held by one place at a time: a sender, a channel, a queue,
-//! a worker. A fact changes the number of holders as [`Fact::holders`] says; a message that nobody
-//! holds any more and that was not delivered is lost.
+//! **Holders.** Every copy of a message is held by one place at a time: a sender, a channel, a
+//! queue, a worker. A fact changes the number of holders as [`Fact::holders`] says; a message that
+//! nobody holds any more and that was not delivered is lost.
 
 use crate::kernel::{Digest, SimTime};
 use crate::model::command::Node;

@@ -1,7 +1,7 @@
 //! What a handler may reach: its channels, its timers, its random draws, and facts.
 //!
-//! An actor's handler gets a [`Ctx`]; nothing else of the world is reachable through it. What crosses
-//! to another node is an event, never a reference.
+//! An actor's handler gets a [`Ctx`]; nothing else of the world is reachable through it. What
+//! crosses to another node is an event, never a reference.
 
 use crate::kernel::random::{Stream, Streams};
 use crate::kernel::{EventQueue, SimTime};

@@ -45,7 +45,8 @@ pub struct Account {
     pub since: SimTime,
     /// Time by cause so far, in ns.
     pub parts: Parts,
-    /// Time by cause since it was dispatched to a consumer that has not finished: lost if that dies.
+    /// Time by cause since it was dispatched to a consumer that has not finished: lost if that
+    /// dies.
     trial: Option<Parts>,
     /// Why the last copy that went away did so.
     pub last_drop: Option<Why>,

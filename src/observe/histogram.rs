@@ -1,5 +1,5 @@
-//! A log-linear histogram of whole numbers, as HdrHistogram keeps it: 64 cells an octave, so a value
-//! is known to within 1.6 %; exact below 128.
+//! A log-linear histogram of whole numbers, as HdrHistogram keeps it: 64 cells an octave, so a
+//! value is known to within 1.6 %; exact below 128.
 
 /// Cells an octave.
 const CELLS: u32 = 64;

@@ -17,8 +17,8 @@ use crate::world::setting::Place;
 
 /// Fills the arenas of a scenario from its draft.
 ///
-/// `strict` is for documents: a fault on a member that does not exist is an error. When a reader has
-/// made a group smaller, such faults are left out instead.
+/// `strict` is for documents: a fault on a member that does not exist is an error. When a reader
+/// has made a group smaller, such faults are left out instead.
 pub(super) fn expand(scenario: &mut Scenario, strict: bool, out: &mut Vec<Problem>) {
     let draft = scenario.draft.clone();
     let before = out.len();

@@ -1,8 +1,9 @@
-//! The consumer: takes messages from a queue or straight from a sender, works on them, acknowledges.
+//! The consumer: takes messages from a queue or straight from a sender, works on them,
+//! acknowledges.
 //!
 //! It models parallel workers with one memory in front, acknowledgement after the work or on
-//! delivery, and passing a message on. It leaves out batches, polling and the cost of acknowledging.
-//! Read `docs/models/consumer.md` before editing.
+//! delivery, and passing a message on. It leaves out batches, polling and the cost of
+//! acknowledging. Read `docs/models/consumer.md` before editing.
 
 use std::collections::VecDeque;
 

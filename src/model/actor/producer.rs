@@ -1,8 +1,8 @@
 //! The producer: makes messages and hands them to its channels, with or without confirmation.
 //!
-//! It models arrival processes, sizes, keys, publisher confirms with a window, a timeout and retries,
-//! and an application that waits while its channel is full. It leaves out batching and compression.
-//! Read `docs/models/producer.md` before editing.
+//! It models arrival processes, sizes, keys, publisher confirms with a window, a timeout and
+//! retries, and an application that waits while its channel is full. It leaves out batching and
+//! compression. Read `docs/models/producer.md` before editing.
 
 use std::collections::VecDeque;
 
