@@ -46,7 +46,7 @@ struct Checkpoint {
     world: World,
     seen: Option<Seen>,
     /// Log entries carried out.
-    n_applied: usize,
+    n_applied: u32,
 }
 
 /// A run that a person drives.
@@ -57,7 +57,7 @@ pub struct Session {
     world: World,
     seen: Seen,
     log: Vec<Logged>,
-    n_applied: usize,
+    n_applied: u32,
     /// The shown instant: nothing is due before it or at it, unless a step stopped in between.
     now: SimTime,
     checkpoints: Vec<Checkpoint>,
@@ -150,13 +150,13 @@ impl Session {
         // The instant is completed first, so that a link can say when by the time alone.
         while self.step_within(self.now) {}
         self.stand_at(self.now);
-        if self.n_applied >= MAX_LOG {
+        if self.n_applied as usize >= MAX_LOG {
             let allowed = Said::new("at most 2000 actions", "最多 2000 次操作");
             return Err(Problem::refused(None, "do", Reason::new("", allowed)));
         }
         let refused = |why: Said| Problem::refused(None, "do", Reason::new("", why));
         self.world.apply(&command).map_err(refused)?;
-        self.log.truncate(self.n_applied);
+        self.log.truncate(self.n_applied as usize);
         self.log.push(Logged { at: self.now, command });
         self.n_applied += 1;
         let here = self.world.n_events();
@@ -219,7 +219,7 @@ impl Session {
 
     /// When the next event comes, if it comes before the end.
     pub fn next_event(&self) -> Option<SimTime> {
-        let planned = self.log.get(self.n_applied).map(|entry| entry.at);
+        let planned = self.log.get(self.n_applied as usize).map(|entry| entry.at);
         let next = match (self.world.next_event(), planned) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
@@ -299,7 +299,7 @@ impl Session {
 
     /// One event, or the log's entries that come before it; `false`: nothing is due by `to`.
     fn step_within(&mut self, to: SimTime) -> bool {
-        while let Some(entry) = self.log.get(self.n_applied) {
+        while let Some(entry) = self.log.get(self.n_applied as usize) {
             let first = self.world.next_event().is_none_or(|next| entry.at < next);
             if !first || to < entry.at {
                 break;
@@ -318,7 +318,7 @@ impl Session {
 
     /// Carries out the log's next entry if no event comes before it or with it.
     fn apply_due(&mut self) -> bool {
-        let Some(entry) = self.log.get(self.n_applied) else { return false };
+        let Some(entry) = self.log.get(self.n_applied as usize) else { return false };
         if self.world.next_event().is_some_and(|next| next <= entry.at) {
             return false;
         }

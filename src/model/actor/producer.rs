@@ -87,7 +87,8 @@ params! {
         /// Times of arrival since the start.
         times: Spans = Spans::NONE, spans 100_000, applies restart,
             name ("Recorded times", "录制的时刻"),
-            help ("With arrivals set to recorded times: when each message comes.", "到达方式为“录制的时刻”时，每条消息到来的时刻。"),
+            help ("With arrivals set to recorded times: when each message comes.",
+                "到达方式为“录制的时刻”时，每条消息到来的时刻。"),
             source "trace-driven simulation";
         /// How many messages it sends at the very start.
         initial: Amount = Amount(0), range Amount(0) => Amount(1_000_000), scale log,
