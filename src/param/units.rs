@@ -546,7 +546,10 @@ mod tests {
         }
 
         #[test]
-        fn no_text_makes_a_parser_panic(text in "\\PC{0,40}", units in "[0-9.]{0,25}[a-zA-Z/%µ ]{0,7}") {
+        fn no_text_makes_a_parser_panic(
+            text in "\\PC{0,40}",
+            units in "[0-9.]{0,25}[a-zA-Z/%µ ]{0,7}",
+        ) {
             for text in [text, units] {
                 let _ = (parse_span(&text), Rate::parse(&text), Bytes::parse(&text));
                 let _ = (BitRate::parse(&text), Ppm::parse(&text), Amount::parse(&text));

@@ -104,7 +104,10 @@ mod tests {
         }
 
         #[test]
-        fn no_letters_make_it_panic(text in "\\PC{0,200}", bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        fn no_letters_make_it_panic(
+            text in "\\PC{0,200}",
+            bytes in proptest::collection::vec(any::<u8>(), 0..200),
+        ) {
             let _ = (unpack(&text), unescape(&text));
             let _ = unpack(&BASE64.encode(&bytes));
         }

@@ -10,8 +10,10 @@ mod expand;
 pub mod link;
 pub mod preset;
 pub mod problem;
+pub mod reference;
 pub mod scenario;
 pub mod session;
+pub mod schema;
 pub mod setting;
 mod write;
 

@@ -1,8 +1,7 @@
 //! A scenario: everything a run starts from, checked as a whole.
 //!
 //! Plain data, expanded from a [`Draft`]: groups have become single actors, names have become
-//! places in the arenas. The draft stays with it, so that a change of `consumer.count` expands
-//! anew.
+//! places in the arenas. The draft stays with it, so that another `consumer.count` expands anew.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::param::{Said, Spec, Value, show_span};
 use crate::world::deed::Deed;
-use crate::world::draft::{Draft, Exceptions};
+use crate::world::draft::{Draft, Exceptions, FaultDraft};
 
 /// The document of a draft.
 pub(super) fn write(draft: &Draft) -> String {
@@ -64,15 +64,7 @@ pub(super) fn write(draft: &Draft) -> String {
         out.params(channel.params.specs(), values);
         out.only("channel", channel.params.specs(), &channel.only);
     }
-    for fault in &draft.faults {
-        out.table("fault");
-        out.text("at", &show_span(fault.at));
-        out.text("do", fault.deed.verb());
-        out.deed(&fault.deed);
-        if let Some(lasts) = fault.lasts {
-            out.text("for", &show_span(lasts));
-        }
-    }
+    draft.faults.iter().for_each(|fault| out.fault(fault));
     for (_, path) in &draft.knobs {
         out.table("knob");
         out.text("param", path);
@@ -129,6 +121,16 @@ impl Out {
             }
             Value::Bool(on) => self.line(format_args!("{} = {on}", spec.key)),
             _ => self.text(spec.key, &spec.show(value)),
+        }
+    }
+
+    fn fault(&mut self, fault: &FaultDraft) {
+        self.table("fault");
+        self.text("at", &show_span(fault.at));
+        self.text("do", fault.deed.verb());
+        self.deed(&fault.deed);
+        if let Some(lasts) = fault.lasts {
+            self.text("for", &show_span(lasts));
         }
     }
 
