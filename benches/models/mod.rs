@@ -7,14 +7,17 @@
 //! | `hold` | n pending; the earliest is scheduled again exp(1 s) later | 1 a turn |
 //! | `timers` | n flows; an ack after exp(200 ms / ln 5) sets a 200 ms timer anew | 1.2 a turn |
 //!
-//! They use the kernel alone: queue, timers, streams, digest. The models of the whole world come
-//! from scenarios and stand beside these in [`make`] once there is a world.
+//! | `world-mm1` | the same as `mm1`, from a scenario document | 2 a customer |
+//! | `sinks-mm1` | `world-mm1` with every sink | 2 a customer |
+//!
+//! All but the last two use the kernel alone: queue, timers, streams, digest.
 
 #![allow(dead_code, reason = "each program that shares the models uses a part of them")]
 
 mod hold;
 mod stations;
 mod timers;
+mod whole;
 
 /// A model that can run on for as long as one likes.
 pub trait Model {
@@ -38,13 +41,15 @@ pub struct Case {
 }
 
 /// All cases, in the order of the table.
-pub const CASES: [Case; 6] = [
+pub const CASES: [Case; 8] = [
     Case { name: "mm1", n: 1 },
     Case { name: "tandem", n: 1 },
     Case { name: "hold", n: 100 },
     Case { name: "hold", n: 10_000 },
     Case { name: "hold", n: 1_000_000 },
     Case { name: "timers", n: 10_000 },
+    Case { name: "world-mm1", n: 1 },
+    Case { name: "sinks-mm1", n: 1 },
 ];
 
 /// The model of a case, run until it is in its steady state.
@@ -54,6 +59,8 @@ pub fn make(case: Case) -> Box<dyn Model> {
         "tandem" => Box::new(stations::Stations::new(10, 4)),
         "hold" => Box::new(hold::Hold::new(case.n)),
         "timers" => Box::new(timers::Flows::new(case.n)),
+        "world-mm1" => Box::new(whole::Whole::mm1(false)),
+        "sinks-mm1" => Box::new(whole::Whole::mm1(true)),
         other => unreachable!("no case is named {other}"),
     };
     model.run(u64::from(case.n).max(50_000) * 4);

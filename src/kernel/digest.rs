@@ -36,7 +36,8 @@ impl Digest {
 }
 
 /// Spreads every bit of `x` over the whole word: the last step of SplitMix64.
-pub(crate) fn mix(x: u64) -> u64 {
+#[inline]
+pub(crate) const fn mix(x: u64) -> u64 {
     let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     x ^ (x >> 31)

@@ -31,16 +31,18 @@ pub fn path_hash(path: &str) -> u64 {
 /// The source of all streams of a run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Streams {
+    /// The seed, mixed.
     seed: u64,
 }
 
 impl Streams {
     /// The streams of the run with this seed.
     pub const fn new(seed: u64) -> Streams {
-        Streams { seed }
+        Streams { seed: mix(seed.wrapping_add(0x9e37_79b9_7f4a_7c15)) }
     }
 
     /// The stream of the node with this [`path_hash`] for this purpose.
+    #[inline]
     pub fn stream(self, node: u64, purpose: u32) -> Stream {
         Stream::from_state(self.origin(node, purpose))
     }
@@ -48,14 +50,15 @@ impl Streams {
     /// The stream of the `index`-th thing of a node and purpose, say of its 17th message.
     ///
     /// Costs a few multiplications; no stream has to be kept or run forward for it.
+    #[inline]
     pub fn stream_at(self, node: u64, purpose: u32, index: u64) -> Stream {
         let origin = self.origin(node, purpose);
         Stream::from_state(mix(origin ^ mix(index.wrapping_add(0x9e37_79b9_7f4a_7c15))))
     }
 
+    #[inline]
     fn origin(self, node: u64, purpose: u32) -> u64 {
-        let seed = mix(self.seed.wrapping_add(0x9e37_79b9_7f4a_7c15));
-        mix(mix(seed ^ node).wrapping_add(u64::from(purpose)))
+        mix(mix(self.seed ^ node).wrapping_add(u64::from(purpose)))
     }
 }
 

@@ -190,7 +190,7 @@ fn limit(peers: &Path) -> Outcome<Program> {
     let program = build_crate(peers, "limit", "limit")?;
     let measure = move |case: &Case| {
         let (model, set) = match case.name.as_str() {
-            "mm1" => ("mm1zig", "pooled32-64"),
+            "mm1" | "world-mm1" | "sinks-mm1" => ("mm1zig", "pooled32-64"),
             "tandem" => ("tandemzig", "pooled32-64"),
             "hold" => ("holdzig", "pooled32-64"),
             "timers" => ("timers", "rearm:pooled32-64"),
@@ -238,7 +238,9 @@ fn peer(
     after: Option<&'static str>,
 ) -> Program {
     let measure = move |case: &Case| {
-        ns(program().args([case.name.as_str(), &case.n, &turns(case)?]).args(after))
+        // Others have one M/M/1; ours is measured at three depths.
+        let model = if case.name.ends_with("mm1") { "mm1" } else { case.name.as_str() };
+        ns(program().args([model, &case.n, &turns(case)?]).args(after))
     };
     Program { name, measure: Box::new(measure) }
 }
@@ -247,7 +249,7 @@ fn peer(
 /// that only we have.
 fn turns(case: &Case) -> Option<String> {
     let events_per_turn = match case.name.as_str() {
-        "mm1" => 2,
+        "mm1" | "world-mm1" | "sinks-mm1" => 2,
         "tandem" => 11,
         "hold" | "timers" => 1,
         _ => return None,
