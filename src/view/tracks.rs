@@ -10,6 +10,7 @@ use crate::param::{Lang, Text};
 
 use super::charts::{Chart, Entry, Layer, Mark};
 use super::draw::Pattern;
+use super::inspect::fill_of;
 use super::numbers::{count, per_second, short_span, span};
 use super::tokens::Token;
 
@@ -61,32 +62,6 @@ impl Track {
             Track::Causes => "causes",
             Track::Distribution => "distribution",
         }
-    }
-}
-
-/// The colour of a cause.
-pub fn cause_ink(cause: Cause) -> Token {
-    match cause {
-        Cause::Sender => Token::CauseSendBuffer,
-        Cause::BackPressure => Token::CauseWindow,
-        Cause::Retry => Token::CauseRto,
-        Cause::WireQueue | Cause::Serialisation => Token::CauseSerialisation,
-        Cause::Propagation => Token::CausePropagation,
-        Cause::BrokerQueue => Token::CauseBrokerQueue,
-        Cause::BehindAnother => Token::CauseHeadOfLine,
-        Cause::Processing => Token::CauseProcessing,
-        Cause::Paused => Token::CauseRebalance,
-        Cause::LostDelivery => Token::CauseRedelivery,
-    }
-}
-
-/// The pattern of a cause.
-pub fn cause_pattern(cause: Cause) -> Pattern {
-    match cause {
-        Cause::Propagation | Cause::BrokerQueue | Cause::Processing => Pattern::Solid,
-        Cause::Serialisation | Cause::BehindAnother | Cause::LostDelivery => Pattern::Hatch,
-        Cause::BackPressure | Cause::Retry | Cause::WireQueue | Cause::Paused => Pattern::Dots,
-        Cause::Sender => Pattern::Lines,
     }
 }
 
@@ -293,13 +268,14 @@ impl Reader<'_> {
                 points.iter().zip(&low).map(|((x, parts), low)| (*x, *low, low + part(parts)));
             let band: Vec<_> = band.collect();
             low = band.iter().map(|(_, _, high)| *high).collect();
-            let (ink, pattern) = (cause_ink(cause), cause_pattern(cause));
+            let (ink, pattern) = fill_of(cause);
             layers.push(Layer::Area { points: band, ink, pattern, parted: true });
         }
         let now = points.last().map(|(_, parts)| *parts).unwrap_or([0.0; Cause::COUNT]);
         let ns = |value: f64| span(SimSpan::ns(value as u64));
         let entry = |cause: Cause| {
-            let mark = Mark::Swatch { ink: cause_ink(cause), pattern: cause_pattern(cause) };
+            let (ink, pattern) = fill_of(cause);
+            let mark = Mark::Swatch { ink, pattern };
             self.entry(mark, cause.text().get(self.lang), ns(now[cause.index()]))
         };
         let named = Cause::ALL.into_iter().rev().filter(shown).take(CAUSES_NAMED);
@@ -539,8 +515,7 @@ mod tests {
     fn every_cause_looks_different() {
         for (i, a) in Cause::ALL.into_iter().enumerate() {
             for b in Cause::ALL.into_iter().skip(i + 1) {
-                let look = |c| (cause_ink(c), cause_pattern(c));
-                assert!(look(a) != look(b), "{a:?} {b:?}");
+                assert!(fill_of(a) != fill_of(b), "{a:?} {b:?}");
             }
         }
     }

@@ -19,7 +19,9 @@ use crate::web::notices::Notices;
 use crate::web::readout::{Readout, Story};
 use crate::web::share::Share;
 use crate::web::shell::{Embed, Place, Sheet, Tab};
+use crate::web::stage::Stage;
 use crate::web::top::Top;
+use crate::web::tracks::Tracks;
 use crate::web::transport::Transport;
 
 const SKIP: Text = Text::new("To the transport", "跳到播放控制");
@@ -106,10 +108,11 @@ fn story(story: &Story) -> Html {
     html! { <p class="story">{ &story.story }<b>{ &story.question }</b></p> }
 }
 
-fn stage(_lab: &LabHandle, readout: &Readout) -> Html {
+fn stage(lab: &LabHandle, readout: &Readout) -> Html {
     let shell = &readout.shell;
     html! {
         <section class="stagebox" aria-label={STAGE.get(shell.lang)}>
+            <Stage lab={lab.clone()} fill={shell.embed.is_some()} />
         </section>
     }
 }
@@ -123,10 +126,11 @@ fn drive(lab: &LabHandle, readout: &Readout) -> Html {
     }
 }
 
-fn tracks(_lab: &LabHandle, readout: &Readout) -> Html {
+fn tracks(lab: &LabHandle, readout: &Readout) -> Html {
     let shell = &readout.shell;
     html! {
         <section class="tracks" aria-label={TRACKS.get(shell.lang)}>
+            <Tracks lab={lab.clone()} />
         </section>
     }
 }

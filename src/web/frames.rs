@@ -246,13 +246,14 @@ impl Shared {
             }
         }
         self.carry_out();
+        let mut waits = false;
         if let Some(stamp) = stamp {
             self.pass(stamp);
-            self.paint(stamp);
+            waits = self.paint(stamp);
         }
         self.read_out(stamp);
         let playing = self.lab.borrow().playing;
-        if playing && stamp.is_some() {
+        if (playing && stamp.is_some()) || waits {
             self.wake();
         }
         self.mark_idle();
@@ -290,7 +291,7 @@ impl Shared {
         }
     }
 
-    fn paint(&self, stamp: f64) {
+    fn paint(&self, stamp: f64) -> bool {
         let painters: Vec<_> = self.painters.borrow().iter().map(|(_, p)| p.clone()).collect();
         let lab = self.lab.borrow();
         let scene = Scene {
@@ -303,9 +304,11 @@ impl Shared {
             speed: speed::ratio(lab.speed),
             wall_ms: stamp,
         };
+        let mut waits = false;
         for painter in painters {
-            painter.borrow_mut().paint(&scene);
+            waits |= painter.borrow_mut().paint(&scene);
         }
+        waits
     }
 
     /// Hands on a readout when it is due and differs.

@@ -30,7 +30,6 @@ mod readout;
 mod share;
 mod sheet;
 pub mod shell;
-pub mod slot;
 pub mod speed;
 pub mod stage;
 mod top;

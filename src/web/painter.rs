@@ -26,6 +26,6 @@ pub struct Scene<'a> {
 
 /// Something that draws itself once a frame.
 pub trait Painter {
-    /// Draws the instant.
-    fn paint(&mut self, scene: &Scene<'_>);
+    /// Draws the instant. True: something still waits for a frame of its own.
+    fn paint(&mut self, scene: &Scene<'_>) -> bool;
 }

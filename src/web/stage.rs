@@ -1,10 +1,10 @@
 //! The stage: two canvases, real buttons over them, and a table twin for those who do not see.
 //!
-//! The component only makes the elements and puts a [`StagePainter`] into its slot; the page's
-//! frame loop calls [`StagePainter::paint`], which decides what has to be done. The back canvas is
-//! the raster of moving dots, the front one holds cards and words and is painted when they change.
+//! The component only makes the elements and lets the frame loop paint a [`StagePainter`], which
+//! decides what has to be done. The back canvas is the raster of moving dots; the front one holds
+//! cards and words and is painted when they change.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use js_sys::{Uint8ClampedArray, Uint32Array};
@@ -15,19 +15,21 @@ use yew::prelude::*;
 
 use crate::kernel::SimTime;
 use crate::model::ActorId;
-use crate::observe::Seen;
 use crate::view::caption;
 use crate::view::draw::{Glyph, Scene, pt};
 use crate::view::frame::Frame;
+use crate::view::inspect::cast_of;
 use crate::view::layout::{Layout, Plan, Room, layout};
 use crate::view::scene::{self, Button, Staged, TAILED, TwinRow};
 use crate::view::words::Cast;
-use crate::view::{Act, Chosen, Look};
+use crate::view::{Act as Does, Chosen, Look, Theme};
+use crate::web::act::Act;
 use crate::web::canvas::Canvas;
 use crate::web::dom;
+use crate::web::frames::LabHandle;
+use crate::web::painter::{self, Painter};
 use crate::web::raster::Raster;
-use crate::web::slot::Slot;
-use crate::world::World;
+use crate::world::session::Session;
 
 /// Most device pixels of a canvas of the stage.
 const MOST_PIXELS: f64 = 2_000_000.0;
@@ -38,17 +40,6 @@ const MANY_CARDS_REST_MS: f64 = 60.0;
 const TWIN_MS: f64 = 1_000.0;
 /// How far from a dot a pointer may be.
 const REACH: f32 = 14.0;
-
-/// What the stage shows.
-#[derive(Clone, Copy)]
-pub struct Shown<'a> {
-    /// The world at the shown instant.
-    pub world: &'a World,
-    /// What the sinks saw.
-    pub seen: &'a Seen,
-    /// What things are called.
-    pub cast: &'a Cast,
-}
 
 /// Paints the stage.
 pub struct StagePainter {
@@ -110,18 +101,20 @@ impl StagePainter {
     }
 
     /// Paints what has changed. True: something still waits, call again next frame.
-    pub fn paint(&mut self, shown: Shown<'_>, look: &Look) -> bool {
-        let world = shown.world;
-        let state = (world.now(), world.n_events(), *look);
+    fn show(&mut self, session: &Session, look: &Look) -> bool {
+        let world = session.world();
+        let state = (session.now(), world.n_events(), *look);
         let resized = self.resized.replace(false);
         if !resized && self.last == Some(state) {
-            return self.write_twin(look);
+            self.write_twin(look);
+            return false;
         }
         let theme_changed = self.last.is_none_or(|(_, _, before)| before.theme != look.theme);
         self.last = Some(state);
         self.frame = Frame::of(world, look.speed);
-        if self.cast != *shown.cast {
-            self.cast = shown.cast.clone();
+        let cast = cast_of(session.scenario());
+        if self.cast != cast {
+            self.cast = cast;
         }
         let plan = scene::plan(&self.frame, &self.cast);
         let room = if resized || self.room.width == 0.0 { self.measure(look) } else { self.room };
@@ -132,7 +125,8 @@ impl StagePainter {
             self.place_anew(look);
         }
         self.paint_dots();
-        self.paint_front(shown, look, placed_anew) | self.write_twin(look)
+        self.write_twin(look);
+        self.paint_front(session, look, placed_anew)
     }
 
     /// What lies at a point of the stage, in CSS pixels from its corner.
@@ -151,13 +145,7 @@ impl StagePainter {
 
     /// What the `nth` button of the stage does.
     pub fn act(&self, nth: usize) -> Option<Act> {
-        self.buttons.get(nth).map(|button| button.act)
-    }
-
-    /// Forgets what was painted: the next frame paints everything.
-    pub fn invalidate(&mut self) {
-        self.last = None;
-        self.painted.clear();
+        self.buttons.get(nth).map(|button| Act::Do(button.act.command()))
     }
 
     fn staged(&self, look: Look) -> Staged<'_> {
@@ -231,15 +219,15 @@ impl StagePainter {
     }
 
     /// Paints cards and words if they changed; true: it waits for a later frame.
-    fn paint_front(&mut self, shown: Shown<'_>, look: &Look, anew: bool) -> bool {
+    fn paint_front(&mut self, session: &Session, look: &Look, anew: bool) -> bool {
         let now = dom::wall_ms();
         let many = MANY_CARDS < self.frame.cards.len() && look.playing;
         if many && !anew && now - self.front_at < MANY_CARDS_REST_MS {
             return true;
         }
         self.front_at = now;
-        let newest = shown.seen.trace.facts().rev();
-        let caption = caption::last(newest, shown.world.now(), &self.cast, look);
+        let newest = session.seen().trace.facts().rev();
+        let caption = caption::last(newest, session.now(), &self.cast, look);
         let mut scene = std::mem::take(&mut self.scene);
         let buttons = self.staged(*look).compose(caption.as_ref(), &mut scene);
         if scene != self.painted {
@@ -280,7 +268,7 @@ impl StagePainter {
             let name = self.cast.name(actor, look.lang);
             add("stage-card", &format!("card-{n}"), "", name, self.layout.places[n].rect);
             let own = |button: &&Button| match button.act {
-                Act::Crash(a) | Act::Restart(a) | Act::Resume(a) | Act::Send(a) => a == actor,
+                Does::Crash(a) | Does::Restart(a) | Does::Resume(a) | Does::Send(a) => a == actor,
             };
             if let Some(button) = self.buttons.iter().find(own) {
                 let nth = self.buttons.iter().position(|b| b == button).unwrap_or(0);
@@ -291,21 +279,20 @@ impl StagePainter {
     }
 
     /// Writes the label and the table, when time stands or once a second.
-    fn write_twin(&mut self, look: &Look) -> bool {
+    fn write_twin(&mut self, look: &Look) {
         let now = dom::wall_ms();
         if look.playing && now - self.twin_at < TWIN_MS {
-            return false;
+            return;
         }
         self.twin_at = now;
         let rows = scene::twin(&self.frame, &self.cast, look.lang);
         if rows == self.twin_rows {
-            return false;
+            return;
         }
         let says = scene::stage_says(&self.frame, look.lang);
         let _ = self.front.element().set_attribute("aria-label", &says);
         dom::fill_table(&self.twin, &rows);
         self.twin_rows = rows;
-        false
     }
 }
 
@@ -322,50 +309,67 @@ fn place(element: &Element, rect: crate::view::draw::Rect) {
     set("height", rect.h);
 }
 
+impl Painter for StagePainter {
+    fn paint(&mut self, scene: &painter::Scene<'_>) -> bool {
+        self.show(scene.session, &look_of(scene, self.fill))
+    }
+}
+
+/// How a painter's scene is looked at.
+pub fn look_of(scene: &painter::Scene<'_>, embed: bool) -> Look {
+    Look {
+        lang: scene.lang,
+        theme: if scene.dark { Theme::Dark } else { Theme::Light },
+        chosen: scene.chosen,
+        speed: scene.speed,
+        playing: scene.playing,
+        embed,
+    }
+}
+
 /// Properties of [`Stage`].
 #[derive(Properties, PartialEq)]
 pub struct StageProps {
-    /// Where the painter is put.
-    pub slot: Slot<StagePainter>,
-    /// The parent decides the height, as in a frame.
+    /// What is shown.
+    pub lab: LabHandle,
+    /// Inside a frame: the parent decides the height.
     #[prop_or_default]
     pub fill: bool,
-    /// Something, or nothing, was chosen.
-    pub on_choose: Callback<Chosen>,
-    /// A button was pressed.
-    pub on_act: Callback<Act>,
-    /// The stage has another size and wants to be painted.
-    pub wake: Callback<()>,
 }
 
 /// The stage.
 #[component]
 pub fn Stage(props: &StageProps) -> Html {
     let root = use_node_ref();
-    let held = (props.slot.clone(), props.wake.clone());
-    let (place, fill) = (root.clone(), props.fill);
-    use_effect_with((), move |()| {
-        let (slot, wake) = held;
+    let painter = use_mut_ref(|| None::<Rc<RefCell<StagePainter>>>);
+    let held = (root.clone(), painter.clone(), props.lab.clone());
+    use_effect_with(props.fill, move |fill| {
+        let (root, painter, lab) = held;
         let resized = Rc::new(Cell::new(true));
-        let observed = place.cast::<HtmlElement>().and_then(|element| {
-            slot.set(StagePainter::new(element.clone(), fill, resized.clone())?);
-            let observer = observe_size(&element, resized, wake);
-            Some(observer)
+        let attached = root.cast::<HtmlElement>().and_then(|element| {
+            let stage = StagePainter::new(element.clone(), *fill, resized.clone())?;
+            let stage = Rc::new(RefCell::new(stage));
+            *painter.borrow_mut() = Some(stage.clone());
+            let again = lab.clone();
+            let watch = SizeWatch::new(&element, move || {
+                resized.set(true);
+                again.repaint();
+            });
+            Some((lab.attach(stage), watch))
         });
         move || {
-            slot.clear();
-            drop(observed);
+            *painter.borrow_mut() = None;
+            drop(attached);
         }
     });
     let onclick = {
-        let (slot, root) = (props.slot.clone(), root.clone());
-        let (choose, act) = (props.on_choose.clone(), props.on_act.clone());
+        let (root, lab) = (root.clone(), props.lab.clone());
         Callback::from(move |event: MouseEvent| {
-            match clicked(&slot, &root, &event) {
-                Some(Clicked::Act(what)) => act.emit(what),
-                Some(Clicked::Object(what)) => choose.emit(what),
-                None => {}
-            };
+            let stage = painter.borrow().clone();
+            let act = stage.and_then(|stage| clicked(&stage.borrow(), &root, &event));
+            if let Some(act) = act {
+                lab.act(act);
+            }
         })
     };
     html! {
@@ -379,27 +383,22 @@ pub fn Stage(props: &StageProps) -> Html {
 }
 
 /// What a click on the stage means.
-enum Clicked {
-    Act(Act),
-    Object(Chosen),
-}
-
-fn clicked(slot: &Slot<StagePainter>, root: &NodeRef, event: &MouseEvent) -> Option<Clicked> {
+fn clicked(stage: &StagePainter, root: &NodeRef, event: &MouseEvent) -> Option<Act> {
     let root = root.cast::<Element>()?;
     let target: Element = event.target()?.dyn_into().ok()?;
     let key = target.get_attribute("data-object");
     let number = |prefix: &str| key.as_deref()?.strip_prefix(prefix)?.parse::<u16>().ok();
     if let Some(nth) = number("act-") {
-        return slot.with(|painter| painter.act(usize::from(nth)))?.map(Clicked::Act);
+        return stage.act(usize::from(nth));
     }
     // Enter or Space on a focused card has no place of its own.
     if let (Some(actor), 0) = (number("card-"), event.detail()) {
-        return Some(Clicked::Object(Chosen::Actor(ActorId(actor))));
+        return Some(Act::Choose(Chosen::Actor(ActorId(actor))));
     }
     let corner = root.get_bounding_client_rect();
     let x = f64::from(event.client_x()) - corner.left();
     let y = f64::from(event.client_y()) - corner.top();
-    slot.with(|painter| Clicked::Object(painter.hit(x as f32, y as f32)))
+    Some(Act::Choose(stage.hit(x as f32, y as f32)))
 }
 
 /// Watches an element's size until it is dropped.
@@ -408,23 +407,22 @@ pub struct SizeWatch {
     _call: Closure<dyn FnMut()>,
 }
 
+impl SizeWatch {
+    /// Calls `changed` now and whenever the element has another size.
+    pub fn new(element: &Element, changed: impl FnMut() + 'static) -> SizeWatch {
+        let call = Closure::<dyn FnMut()>::new(changed);
+        let observer = ResizeObserver::new(call.as_ref().unchecked_ref()).ok();
+        if let Some(observer) = &observer {
+            observer.observe(element);
+        }
+        SizeWatch { observer, _call: call }
+    }
+}
+
 impl Drop for SizeWatch {
     fn drop(&mut self) {
         if let Some(observer) = &self.observer {
             observer.disconnect();
         }
     }
-}
-
-/// Sets `resized` and calls `wake` whenever the element has another size.
-pub fn observe_size(element: &Element, resized: Rc<Cell<bool>>, wake: Callback<()>) -> SizeWatch {
-    let call = Closure::<dyn FnMut()>::new(move || {
-        resized.set(true);
-        wake.emit(());
-    });
-    let observer = ResizeObserver::new(call.as_ref().unchecked_ref()).ok();
-    if let Some(observer) = &observer {
-        observer.observe(element);
-    }
-    SizeWatch { observer, _call: call }
 }

@@ -1,9 +1,9 @@
 //! The charts: a canvas each, and one above all with playhead, fault marks and what is still to come.
 //!
-//! The page's frame loop calls [`TracksPainter::paint`]; a call draws one chart at most, and no
-//! chart more often than ten times a second. The playhead moves with every frame.
+//! A frame draws one chart at most, and no chart more often than ten times a second. The playhead
+//! moves with every frame. The time axis with its ticks is the scrubber above.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use wasm_bindgen::JsCast;
@@ -13,24 +13,29 @@ use yew::prelude::*;
 use plotters::drawing::IntoDrawingArea;
 
 use crate::kernel::SimTime;
+use crate::model::Command;
 use crate::param::{Lang, Text};
 use crate::view::Look;
 use crate::view::charts::{self, Chart};
 use crate::view::draw::{Anchor, Pen, Rect, Scene, Shape, Stroke, plain, pt, stroke};
 use crate::view::tokens::{Theme, Token};
-use crate::view::tracks::{Track, chart, charts_say, time_ticks, twin};
+use crate::view::tracks::{Track, chart, charts_say, twin};
 use crate::web::canvas::Canvas;
 use crate::web::dom;
+use crate::web::frames::LabHandle;
+use crate::web::painter::{self, Painter};
 use crate::web::plot::Plot;
-use crate::web::slot::Slot;
-use crate::web::stage::{Shown, observe_size};
+use crate::web::stage::{SizeWatch, look_of};
+use crate::world::session::Session;
 
 const NOT_YET: Text = Text::new("not yet simulated", "尚未模拟");
 
 /// Width of the label column, as `--gutter-label`.
 const LABELS: f32 = 152.0;
-/// Height of the time axis.
-const AXIS: f32 = 20.0;
+/// Below this width titles stand above the plots, not beside them.
+const SMALL_BELOW: f32 = 560.0;
+/// Most marks through the charts.
+const MOST_MARKS: usize = 200;
 /// A chart rests so long between pictures, in ms.
 const REST_MS: f64 = 100.0;
 /// The twin is written this often while time runs.
@@ -45,12 +50,22 @@ pub struct TrackMark {
     pub bad: bool,
 }
 
+/// A chart and its canvas.
+struct Picture {
+    track: Track,
+    canvas: Canvas,
+    /// What is on the canvas.
+    before: Option<Chart>,
+    /// When it was drawn, and for which instant and number of events.
+    at: f64,
+    drawn: Option<(SimTime, u64)>,
+}
+
 /// Paints the charts.
 pub struct TracksPainter {
     root: HtmlElement,
-    axis: Canvas,
     over: Canvas,
-    charts: Vec<(Track, Canvas, Option<Chart>, f64)>,
+    charts: Vec<Picture>,
     twin: Element,
     resized: Rc<Cell<bool>>,
     small: bool,
@@ -58,34 +73,32 @@ pub struct TracksPainter {
     scale: f64,
     look: Option<(Lang, Theme)>,
     over_key: Option<(i64, SimTime, Vec<TrackMark>)>,
-    axis_key: Option<SimTime>,
     turn: usize,
     twin_at: f64,
     twin_rows: Vec<[String; 3]>,
 }
 
 impl TracksPainter {
-    /// Takes hold of the elements inside `root`. `small`: titles stand above the plots.
-    pub fn new(root: HtmlElement, small: bool, resized: Rc<Cell<bool>>) -> Option<TracksPainter> {
+    /// Takes hold of the elements inside `root`.
+    pub fn new(root: HtmlElement, resized: Rc<Cell<bool>>) -> Option<TracksPainter> {
         let canvas = |class: &str| {
             let element = root.query_selector(class).ok()??;
             Canvas::new(element.dyn_into::<HtmlCanvasElement>().ok()?)
         };
         let charts = Track::ALL.into_iter().map(|track| {
-            Some((track, canvas(&format!(".track-{}", track.key()))?, None, f64::MIN))
+            let canvas = canvas(&format!(".track-{}", track.key()))?;
+            Some(Picture { track, canvas, before: None, at: f64::MIN, drawn: None })
         });
         Some(TracksPainter {
-            axis: canvas(".tracks-axis")?,
             over: canvas(".tracks-over")?,
             charts: charts.collect::<Option<Vec<_>>>()?,
             twin: root.query_selector(".tracks-twin").ok()??,
             resized,
-            small,
+            small: false,
             width: 0.0,
             scale: 1.0,
             look: None,
             over_key: None,
-            axis_key: None,
             turn: 0,
             twin_at: f64::MIN,
             twin_rows: Vec::new(),
@@ -94,13 +107,7 @@ impl TracksPainter {
     }
 
     /// Paints what has changed. True: something still waits, call again next frame.
-    pub fn paint(
-        &mut self,
-        shown: Shown<'_>,
-        until: SimTime,
-        marks: &[TrackMark],
-        look: &Look,
-    ) -> bool {
+    fn show(&mut self, session: &Session, look: &Look) -> bool {
         if self.resized.replace(false) {
             self.measure();
         }
@@ -111,14 +118,10 @@ impl TracksPainter {
             self.look = Some((look.lang, look.theme));
             self.forget();
         }
-        let now = shown.world.now();
-        if self.axis_key != Some(until) {
-            self.axis_key = Some(until);
-            self.paint_axis(until, look);
-        }
-        self.paint_over(now, until, marks, look);
-        let waiting = self.paint_next(shown, until, look);
-        self.write_twin(shown, until, look);
+        let (now, until) = (session.now(), session.until());
+        self.paint_over(now, until, &marks(session), look);
+        let waiting = self.paint_next(session, look);
+        self.write_twin(session, look);
         waiting
     }
 
@@ -132,8 +135,8 @@ impl TracksPainter {
 
     /// Height of the charts that share the time axis.
     fn time_height(&self) -> f32 {
-        let shared = self.charts.iter().filter(|(track, ..)| *track != Track::Distribution);
-        shared.map(|(track, ..)| self.height(*track)).sum()
+        let tracks = self.charts.iter().map(|chart| chart.track);
+        tracks.filter(|track| *track != Track::Distribution).map(|track| self.height(track)).sum()
     }
 
     fn measure(&mut self) {
@@ -143,31 +146,30 @@ impl TracksPainter {
             return;
         }
         (self.width, self.scale) = (width, device);
+        self.small = width < SMALL_BELOW;
         self.forget();
         let size = |height: f32| {
             let device = |css: f32| ((f64::from(css) * self.scale).round() as u32).max(1);
             (device(width), device(height))
         };
-        let (axis, over) = (size(AXIS), size(self.time_height()));
+        let over = size(self.time_height());
         let charts: Vec<_> =
-            self.charts.iter().map(|(track, ..)| size(self.height(*track))).collect();
-        self.axis.resize(axis, self.scale);
+            self.charts.iter().map(|chart| size(self.height(chart.track))).collect();
         self.over.resize(over, self.scale);
         dom::css_var(self.over.element(), "--h", &format!("{}px", self.time_height()));
-        dom::css_var(self.axis.element(), "--h", &format!("{AXIS}px"));
         for (chart, size) in self.charts.iter_mut().zip(charts) {
-            chart.1.resize(size, self.scale);
-            let height = if self.small { chart.0.small_height() } else { chart.0.height() };
-            dom::css_var(chart.1.element(), "--h", &format!("{height}px"));
+            chart.canvas.resize(size, self.scale);
+            let track = chart.track;
+            let height = if self.small { track.small_height() } else { track.height() };
+            dom::css_var(chart.canvas.element(), "--h", &format!("{height}px"));
         }
     }
 
     /// Everything is painted anew.
     fn forget(&mut self) {
         self.over_key = None;
-        self.axis_key = None;
         for chart in &mut self.charts {
-            (chart.2, chart.3) = (None, f64::MIN);
+            (chart.before, chart.at, chart.drawn) = (None, f64::MIN, None);
         }
     }
 
@@ -175,22 +177,6 @@ impl TracksPainter {
     fn place(&self, at: SimTime, until: SimTime) -> f32 {
         let share = at.ns() as f64 / until.ns().max(1) as f64;
         self.labels() + (self.width - self.labels()) * share.clamp(0.0, 1.0) as f32
-    }
-
-    fn paint_axis(&mut self, until: SimTime, look: &Look) {
-        let mut scene = Scene::default();
-        let least = if look.lang == Lang::Zh || self.small { 12.0 } else { 11.0 };
-        let mut pen = Pen { scene: &mut scene, least };
-        let (left, width) = (self.labels(), self.width - self.labels());
-        for (share, label) in time_ticks(until, width) {
-            let face = plain(11.0, Token::Ink3);
-            let half = pen.width(face, &label) / 2.0;
-            let x = left + width * share as f32;
-            let x = x.clamp(left + half, self.width - half);
-            pen.write(pt(x, 14.0), Anchor::Middle, face, &label);
-        }
-        self.axis.clear();
-        self.axis.paint(&scene.shapes, look.theme);
     }
 
     /// The playhead, the marks, and what is not simulated yet.
@@ -231,18 +217,25 @@ impl TracksPainter {
     }
 
     /// Draws the next chart whose turn it is; true: another waits.
-    fn paint_next(&mut self, shown: Shown<'_>, until: SimTime, look: &Look) -> bool {
+    fn paint_next(&mut self, session: &Session, look: &Look) -> bool {
         let (stamp, n) = (dom::wall_ms(), self.charts.len());
-        let now = shown.world.now();
+        let (now, until) = (session.now(), session.until());
+        let state = (now, session.events());
+        let mut resting = false;
         let (labels, width, scale) = (self.labels(), self.width, self.scale);
         for i in 0..n {
             let nth = (self.turn + i) % n;
-            let height = self.height(self.charts[nth].0);
-            let (track, canvas, before, at) = &mut self.charts[nth];
-            if stamp - *at < REST_MS {
+            let height = self.height(self.charts[nth].track);
+            let Picture { track, canvas, before, at, drawn } = &mut self.charts[nth];
+            if *drawn == Some(state) {
                 continue;
             }
-            let picture = chart(*track, shown.seen, now, until, look.lang);
+            if stamp - *at < REST_MS {
+                resting = true;
+                continue;
+            }
+            let picture = chart(*track, session.seen(), now, until, look.lang);
+            *drawn = Some(state);
             *at = stamp;
             if before.as_ref() == Some(&picture) {
                 continue;
@@ -257,19 +250,19 @@ impl TracksPainter {
             self.turn = nth + 1;
             return true;
         }
-        false
+        resting
     }
 
-    fn write_twin(&mut self, shown: Shown<'_>, until: SimTime, look: &Look) {
+    fn write_twin(&mut self, session: &Session, look: &Look) {
         let stamp = dom::wall_ms();
-        if stamp - self.twin_at < TWIN_MS && (look.playing || !self.twin_rows.is_empty()) {
+        if stamp - self.twin_at < TWIN_MS && look.playing {
             return;
         }
         self.twin_at = stamp;
-        let now = shown.world.now();
-        let rows = twin(shown.seen, now, until, look.lang);
+        let (seen, now, until) = (session.seen(), session.now(), session.until());
+        let rows = twin(seen, now, until, look.lang);
         if rows != self.twin_rows {
-            let says = charts_say(shown.seen, now, look.lang);
+            let says = charts_say(seen, now, look.lang);
             let _ = self.over.element().set_attribute("aria-label", &says);
             dom::fill_table(&self.twin, &rows);
             self.twin_rows = rows;
@@ -277,40 +270,57 @@ impl TracksPainter {
     }
 }
 
+impl Painter for TracksPainter {
+    fn paint(&mut self, scene: &painter::Scene<'_>) -> bool {
+        self.show(scene.session, &look_of(scene, false))
+    }
+}
+
+/// The faults of a run that are marked through all charts.
+fn marks(session: &Session) -> Vec<TrackMark> {
+    let planned = session.world().faults.iter().map(|(at, command)| (*at, command));
+    let by_hand = session.log().iter().map(|logged| (logged.at, &logged.command));
+    let marks = planned.chain(by_hand).filter_map(|(at, command)| {
+        let bad = match command {
+            Command::Crash(_) | Command::Cut(_) => true,
+            Command::DropNth { .. } | Command::Slow { .. } | Command::Pause(_) => false,
+            _ => return None,
+        };
+        Some(TrackMark { at, bad })
+    });
+    let mut marks: Vec<TrackMark> = marks.take(MOST_MARKS).collect();
+    marks.sort_by_key(|mark| (mark.at, mark.bad));
+    marks.dedup();
+    marks
+}
+
 /// Properties of [`Tracks`].
 #[derive(Properties, PartialEq)]
 pub struct TracksProps {
-    /// Where the painter is put.
-    pub slot: Slot<TracksPainter>,
-    /// Titles stand above the plots, not beside them.
-    #[prop_or_default]
-    pub small: bool,
-    /// The charts have another size and want to be painted.
-    pub wake: Callback<()>,
+    /// What is shown.
+    pub lab: LabHandle,
 }
 
 /// The charts.
 #[component]
 pub fn Tracks(props: &TracksProps) -> Html {
     let root = use_node_ref();
-    let held = (props.slot.clone(), props.wake.clone());
-    let place = root.clone();
-    use_effect_with(props.small, move |small| {
-        let (slot, wake) = held;
+    let (place, lab) = (root.clone(), props.lab.clone());
+    use_effect_with((), move |()| {
         let resized = Rc::new(Cell::new(true));
-        let observed = place.cast::<HtmlElement>().and_then(|element| {
-            slot.set(TracksPainter::new(element.clone(), *small, resized.clone())?);
-            let observer = observe_size(&element, resized, wake);
-            Some(observer)
+        let attached = place.cast::<HtmlElement>().and_then(|element| {
+            let tracks = TracksPainter::new(element.clone(), resized.clone())?;
+            let again = lab.clone();
+            let watch = SizeWatch::new(&element, move || {
+                resized.set(true);
+                again.repaint();
+            });
+            Some((lab.attach(Rc::new(RefCell::new(tracks))), watch))
         });
-        move || {
-            slot.clear();
-            drop(observed);
-        }
+        move || drop(attached)
     });
     html! {
         <div class="charts" ref={root}>
-            <canvas class="tracks-axis" aria-hidden="true"></canvas>
             <div class="tracks-time">
                 <canvas class="track track-latency" aria-hidden="true"></canvas>
                 <canvas class="track track-depth" aria-hidden="true"></canvas>
