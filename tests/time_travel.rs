@@ -156,3 +156,20 @@ fn a_story_tells_everything_about_a_message() {
     assert!(story.iter().any(|(_, fact)| matches!(fact, inflight::model::Fact::Done { .. })));
     assert!(story.iter().all(|(_, fact)| fact.msg() == Some(msg)));
 }
+
+#[test]
+fn a_slider_that_moves_while_the_clock_stands_leaves_one_entry() {
+    let at = SimTime::from_ns(2_000_000_000);
+    let run = |places: &[&str]| {
+        let mut session = Session::new(open("competing-consumers"), Watch::All);
+        session.seek(at);
+        for place in places {
+            session.set("producer.rate", place).expect("a rate");
+        }
+        session.seek(session.until());
+        (session.log().len(), session.fingerprint())
+    };
+    let (entries, fingerprint) = run(&["40/s", "50/s", "70/s"]);
+    assert_eq!(entries, 1);
+    assert_eq!((1, fingerprint), run(&["70/s"]));
+}

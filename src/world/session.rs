@@ -181,11 +181,32 @@ impl Session {
         }
         let setting = self.scenario.setting(path)?;
         let value = setting.spec.parse(text).map_err(|r| Problem::refused(None, path, r))?;
+        // A slider that moves while the clock stands leaves one entry, not one for each place.
+        self.take_back(|command| match command {
+            Command::Set { node, param, .. } => {
+                *param == setting.param && setting.nodes.contains(node)
+            }
+            _ => false,
+        });
         for node in setting.nodes {
             let command = Command::Set { node, param: setting.param, value: value.clone() };
             self.do_now(command)?;
         }
         Ok(())
+    }
+
+    /// Takes back what was logged last at the shown instant, as long as `which` holds of it.
+    fn take_back(&mut self, which: impl Fn(&Command) -> bool) {
+        let stays = |entry: &Logged| entry.at != self.now || !which(&entry.command);
+        let n_kept = self.log[..self.n_applied].iter().rposition(stays).map_or(0, |n| n + 1);
+        if n_kept == self.n_applied {
+            return;
+        }
+        let now = self.now;
+        self.log.truncate(n_kept);
+        self.checkpoints.retain(|point| point.n_applied <= n_kept);
+        self.restore(|point| point.world.now() <= now);
+        self.seek(now);
     }
 
     /// Takes the scenario in another form and goes to the shown instant in it.
