@@ -51,7 +51,7 @@ fn run(session: &mut Session, until: SimTime) -> String {
 /// Replaces the waiting paragraph by the page. Called once by `static/boot.js`.
 #[wasm_bindgen]
 pub fn mount() {
-    std::panic::set_hook(Box::new(|info| dom::say_broken(&info.to_string())));
+    yew::set_custom_panic_hook(Box::new(|info| dom::say_broken(&info.to_string())));
     let Some(place) = dom::document().get_element_by_id("app") else { return };
     place.set_inner_html("");
     yew::Renderer::<crate::web::app::App>::with_root(place).render();

@@ -29,6 +29,8 @@ use crate::web::speed;
 const READOUT_MS: f64 = 100.0;
 /// Milliseconds that input rests before the link is written.
 const REST_MS: u32 = 300;
+/// Milliseconds between two changes by one slider while time passes.
+const SLIDE_MS: f64 = 150.0;
 /// Milliseconds after which a frame that did not come is replaced.
 const NO_FRAME_MS: u32 = 150;
 
@@ -59,6 +61,8 @@ struct Shared {
     /// Stamp of the last frame in which time passed.
     last_stamp: Cell<Option<f64>>,
     last_readout: Cell<f64>,
+    /// When a slider last changed something.
+    last_slide: Cell<f64>,
     /// The link is to be written when this rings.
     rest: RefCell<Option<Timeout>>,
 }
@@ -116,6 +120,7 @@ impl LabHandle {
             frame: RefCell::default(),
             last_stamp: Cell::new(None),
             last_readout: Cell::new(0.0),
+            last_slide: Cell::new(0.0),
             rest: RefCell::default(),
         }))
     }
@@ -263,6 +268,10 @@ impl Shared {
         let acts = merged(self.acts.take());
         let mut trail = Trail::None;
         for act in acts {
+            if matches!(act, Act::Slide { .. }) && self.slides_too_often() {
+                self.acts.borrow_mut().push(act);
+                continue;
+            }
             let followed = act == Act::Follow;
             let next = self.lab.borrow_mut().carry_out(act);
             trail = trail.max(next);
@@ -278,6 +287,16 @@ impl Shared {
                 self.address.borrow_mut().push(&self.lab.borrow());
             }
         }
+    }
+
+    /// While time passes every change is logged at its own instant, and the log is in the link.
+    fn slides_too_often(&self) -> bool {
+        let now = dom::wall_ms();
+        let often = self.lab.borrow().playing && now - self.last_slide.get() < SLIDE_MS;
+        if !often {
+            self.last_slide.set(now);
+        }
+        often
     }
 
     fn pass(&self, stamp: f64) {

@@ -241,9 +241,9 @@ fn knobs(session: &Session, lang: Lang) -> Knobs {
 fn add(groups: &mut Vec<Group>, session: &Session, setting: &Setting, lang: Lang) {
     let title = setting.owner.get(lang);
     let knob = knob(session, setting, lang);
-    match groups.last_mut() {
-        Some(last) if last.title == title => last.knobs.push(knob),
-        _ => groups.push(Group { title: title.to_string(), knobs: vec![knob] }),
+    match groups.iter_mut().find(|group| group.title == title) {
+        Some(group) => group.knobs.push(knob),
+        None => groups.push(Group { title: title.to_string(), knobs: vec![knob] }),
     }
 }
 

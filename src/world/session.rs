@@ -198,12 +198,13 @@ impl Session {
     /// Takes back what was logged last at the shown instant, as long as `which` holds of it.
     fn take_back(&mut self, which: impl Fn(&Command) -> bool) {
         let stays = |entry: &Logged| entry.at != self.now || !which(&entry.command);
-        let n_kept = self.log[..self.n_applied].iter().rposition(stays).map_or(0, |n| n + 1);
+        let done = &self.log[..self.n_applied as usize];
+        let n_kept = done.iter().rposition(stays).map_or(0, |n| n + 1) as u32;
         if n_kept == self.n_applied {
             return;
         }
         let now = self.now;
-        self.log.truncate(n_kept);
+        self.log.truncate(n_kept as usize);
         self.checkpoints.retain(|point| point.n_applied <= n_kept);
         self.restore(|point| point.world.now() <= now);
         self.seek(now);
