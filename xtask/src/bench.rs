@@ -50,9 +50,12 @@ pub fn run(args: &[&str]) -> Outcome {
     let mut programs = Vec::new();
     let native = step("the kernel, natively", native)?;
     let cases = cases(&native)?;
-    programs.push(kernel(native));
+    programs.push(kernel(native.clone()));
     match step("the kernel, as WebAssembly", wasm) {
-        Ok(module) => programs.push(in_node(module)),
+        Ok(module) => {
+            step("the same bits in both", || same_bits(&native, &module, &cases))?;
+            programs.push(in_node(module));
+        }
         Err(line) => println!("    left out: {line}"),
     }
     if let Some(folder) = &peers {
@@ -152,24 +155,42 @@ fn cases(native: &Path) -> Outcome<Vec<Case>> {
 }
 
 fn kernel(native: PathBuf) -> Program {
-    let measure = move |case: &Case| {
-        let args = [case.index.to_string(), EVENTS.to_string()];
-        word(&output(command(&native).args(args))?, 3)
-    };
+    let measure = move |case: &Case| figure(&run_native(&native, case, EVENTS)?);
     Program { name: "kernel", measure: Box::new(measure) }
 }
 
 fn in_node(module: PathBuf) -> Program {
-    let measure = move |case: &Case| {
-        let mut node = command("node");
-        node.arg("benches/wasm/run.mjs").arg(&module);
-        word(&output(node.args([case.index.to_string(), EVENTS.to_string()]))?, 2)
-    };
+    let measure = move |case: &Case| figure(&run_in_node(&module, case, EVENTS)?);
     Program { name: "in node", measure: Box::new(measure) }
 }
 
-fn word(line: &str, index: usize) -> Option<f64> {
-    line.split(' ').nth(index)?.parse().ok()
+fn run_native(native: &Path, case: &Case, n_events: u64) -> Option<String> {
+    output(command(native).args([case.index.to_string(), n_events.to_string()]))
+}
+
+fn run_in_node(module: &Path, case: &Case, n_events: u64) -> Option<String> {
+    let mut node = command("node");
+    node.arg("benches/wasm/run.mjs").arg(module);
+    output(node.args([case.index.to_string(), n_events.to_string()]))
+}
+
+/// The second word from the end; the last is the check.
+fn figure(line: &str) -> Option<f64> {
+    line.rsplit(' ').nth(1)?.parse().ok()
+}
+
+/// Every model ends in the same state natively and in WebAssembly.
+fn same_bits(native: &Path, module: &Path, cases: &[Case]) -> Outcome {
+    let check =
+        |line: Option<String>| line.and_then(|line| Some(line.rsplit_once(' ')?.1.to_owned()));
+    for case in cases {
+        let here = check(run_native(native, case, 300_000));
+        let there = check(run_in_node(module, case, 300_000));
+        if here.is_none() || here != there {
+            return Err(format!("{} {} differs in WebAssembly", case.name, case.n));
+        }
+    }
+    Ok(())
 }
 
 // The programs of others: all take MODEL SIZE EVENTS, where the events of the queueing models are

@@ -49,24 +49,18 @@ impl Law {
 /// taken from the stream depends on the law and on the stream.
 #[inline]
 pub fn sample(law: Law, mean: SimSpan, cv_ppm: u32, stream: &mut Stream) -> SimSpan {
-    match law {
-        Law::Constant => mean,
-        Law::Exponential => stream.exponential(mean),
-        _ => scaled(mean, spread_factor(law, f64::from(cv_ppm) / f64::from(MILLION), stream)),
-    }
-}
-
-/// A draw with mean 1 from a law that has a spread.
-fn spread_factor(law: Law, cv: f64, stream: &mut Stream) -> f64 {
-    match law {
-        Law::Constant => 1.0,
+    // Computed only where it is used: a division costs as much as a draw.
+    let cv = || f64::from(cv_ppm) / f64::from(MILLION);
+    let factor = match law {
+        Law::Constant => return mean,
         Law::Exponential => ziggurat::exponential(stream),
-        Law::Uniform => uniform(cv, stream),
-        Law::LogNormal => log_normal(cv, stream),
-        Law::Pareto => pareto(cv, stream),
-        Law::Erlang => erlang(cv, stream),
-        Law::HyperExponential => hyper_exponential(cv, stream),
-    }
+        Law::Uniform => uniform(cv(), stream),
+        Law::LogNormal => log_normal(cv(), stream),
+        Law::Pareto => pareto(cv(), stream),
+        Law::Erlang => erlang(cv(), stream),
+        Law::HyperExponential => hyper_exponential(cv(), stream),
+    };
+    scaled(mean, factor)
 }
 
 /// The variance of a uniform law of half-width h is h^2/3.
