@@ -129,7 +129,7 @@ macro_rules! choices {
 ///
 /// Each entry: field, type, default, the range with its scale (`scale log`, or `step X`) and, where
 /// it is narrower, the slider's part of it; or `choice`, `switch`, `words N` (at most N short
-/// words), `spans N` (at most N times); whether it applies `live` or at a `restart`, name and
+/// words), `spans N` (at most N instants, in order), `lasting N` (at most N lengths of time); whether it applies `live` or at a `restart`, name and
 /// help in English and Chinese, and the source. The key is the field with `-` for `_`.
 ///
 /// ```
@@ -175,6 +175,7 @@ macro_rules! params {
                 $(, switch)?
                 $(, words $words:expr)?
                 $(, spans $spans:expr)?
+                $(, lasting $lasting:expr)?
                 , applies $applies:ident
                 , name ($name_en:literal, $name_zh:literal)
                 , help ($help_en:literal, $help_zh:literal)
@@ -211,7 +212,8 @@ macro_rules! params {
                     range_of: || $crate::params!(@pair $ty $(, $min, $max)?),
                     slider_of: || $crate::params!(@pair $ty $(, $from, $to)?),
                     step_of: || $crate::params!(@one $ty $(, $step)?),
-                    entries: 0 $( + $words )? $( + $spans )?,
+                    entries: 0 $( + $words )? $( + $spans )? $( + $lasting )?,
+                    in_order: true $( && $lasting == 0 )?,
                 } ),*
             ];
 

@@ -2,7 +2,7 @@
 //! the text on the page, the positions of a slider.
 
 use crate::param::text::{Lang, Reason, Said, Text, nearest};
-use crate::param::units::{Amount, BitRate, Bytes, Ppm, Rate, parse_span};
+use crate::param::units::{Amount, BitRate, Bytes, Ppm, Rate, parse_span, show_span};
 use crate::param::value::{Kind, Param, Spans, Value, Words, word_allowed};
 
 /// One of the words that a parameter may be.
@@ -61,6 +61,8 @@ pub struct Spec {
     pub step_of: fn() -> Option<Value>,
     /// Most entries of a list of words or times.
     pub entries: u32,
+    /// Whether a list of times is one of instants: in ascending order.
+    pub in_order: bool,
 }
 
 impl std::fmt::Debug for Spec {
@@ -149,6 +151,13 @@ impl Spec {
         let is_list = matches!(self.kind, Kind::Words | Kind::Spans);
         if is_list && u64::from(self.entries) < value.ordinal() {
             return refuse();
+        }
+        if let Value::Spans(Spans(list)) = value
+            && let Some(pair) = list.windows(2).find(|pair| pair[1] < pair[0])
+            && self.in_order
+        {
+            let allowed = Said::new("times in ascending order", "按先后排列的时间");
+            return Err(Reason::new(show_span(pair[1]), allowed));
         }
         if self.has_slider() {
             let (min, max) = self.range();

@@ -9,7 +9,7 @@ use crate::param::units::{Amount, BitRate, Bytes, Ppm, Rate, parse_span, show_sp
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Words(pub Vec<String>);
 
-/// Instants in ascending order, as spans since the start; separated by commas in a link.
+/// Recorded times: instants as spans since the start, or lengths; separated by commas in a link.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Spans(pub Vec<SimSpan>);
 
@@ -351,12 +351,7 @@ impl Spans {
                 let allowed = Said::new("at most 100000 entries", "最多 100000 项");
                 return Err(Reason::new("…", allowed));
             }
-            let span = span?;
-            if list.last().is_some_and(|last| span < *last) {
-                let allowed = Said::new("times in ascending order", "按先后排列的时间");
-                return Err(Reason::new(show_span(span), allowed));
-            }
-            list.push(span);
+            list.push(span?);
         }
         Ok(Spans(list))
     }

@@ -14,7 +14,7 @@ use crate::model::fact::{Cause, Fact, Why};
 use crate::model::ground::{Ctx, Lane};
 use crate::model::message::Parcel;
 use crate::model::spread::Spread;
-use crate::param::{Amount, Ppm, Reason, Value, Words};
+use crate::param::{Amount, Ppm, Reason, Spans, Value, Words};
 
 choices! {
     /// When a consumer acknowledges.
@@ -89,6 +89,12 @@ params! {
             name ("When full", "满时"),
             help ("Whether a direct sender waits or loses the message.", "直连的发送方是等待，还是丢失消息。"),
             source "loss and blocking systems, Kleinrock 1975";
+        /// How long the first, the second, ... work takes, whatever the spread.
+        recorded: Spans = Spans::NONE, lasting 100_000, applies restart,
+            name ("Recorded work", "录制的处理时间"),
+            help ("How long each message takes, in the order of starting; then as set above.",
+                "按开始顺序，每条消息的处理时间；用完后按上面的设置。"),
+            source "trace-driven simulation";
     }
 }
 
@@ -121,7 +127,7 @@ impl Consumer {
             Parcel::Deliver { tag, message, redelivered } => {
                 let tag = if self.params.ack == AckMode::AfterWork { tag } else { 0 };
                 let job = Job { message, port, by: By::Broker, tag, redelivered };
-                self.workers.take(cx, job, self.service());
+                self.workers.take(cx, job, service(&self.params));
             }
             Parcel::Opened => self.subscribe(cx, port),
             Parcel::Closed => self.workers.forget_connection(port),
@@ -206,14 +212,6 @@ impl Consumer {
         }
     }
 
-    fn service(&self) -> Service {
-        Service {
-            mean: self.params.service,
-            spread: self.params.spread,
-            variation_ppm: self.params.variation.0,
-        }
-    }
-
     fn is_full(&self) -> bool {
         let all_busy = self.workers.n_busy() as usize >= self.workers.busy.len();
         all_busy && self.params.buffer.0 <= self.workers.buffer.len() as u32
@@ -230,7 +228,7 @@ impl Consumer {
             }
             return;
         }
-        self.workers.take(cx, job, self.service());
+        self.workers.take(cx, job, service(&self.params));
     }
 
     /// The work on one message ended: its effect happens here, or it goes on to the next place.
@@ -286,7 +284,7 @@ impl Consumer {
         if !self.outgoing.is_empty() {
             return;
         }
-        self.workers.start_waiting(cx, self.service());
+        self.workers.start_waiting(cx, service(&self.params));
         if self.params.buffer != Amount::UNLIMITED {
             Self::read_all(cx);
         }
@@ -296,5 +294,14 @@ impl Consumer {
         for port in 0..cx.n_ports() {
             cx.read_again(port);
         }
+    }
+}
+
+fn service(params: &ConsumerParams) -> Service<'_> {
+    Service {
+        mean: params.service,
+        spread: params.spread,
+        variation_ppm: params.variation.0,
+        recorded: &params.recorded.0,
     }
 }

@@ -107,11 +107,12 @@ impl Responder {
         Ok(())
     }
 
-    fn service(&self) -> Service {
+    fn service(&self) -> Service<'static> {
         Service {
             mean: self.params.service,
             spread: self.params.spread,
             variation_ppm: self.params.variation.0,
+            recorded: &[],
         }
     }
 }

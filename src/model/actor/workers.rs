@@ -50,13 +50,15 @@ pub struct Work {
 
 /// How long work takes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Service {
+pub struct Service<'a> {
     /// Mean.
     pub mean: SimSpan,
     /// Law.
     pub spread: Spread,
     /// Coefficient of variation in millionths.
     pub variation_ppm: u32,
+    /// How long the first, the second, ... takes instead.
+    pub recorded: &'a [SimSpan],
 }
 
 /// A few workers with one memory in front.
@@ -69,6 +71,7 @@ pub struct Workers {
     /// How long work takes, in millionths of the normal time.
     pub slow_ppm: u32,
     n_busy: u32,
+    n_started: u64,
     next_end: Option<SimTime>,
 }
 
@@ -80,12 +83,13 @@ impl Workers {
             buffer: VecDeque::new(),
             slow_ppm: 1_000_000,
             n_busy: 0,
+            n_started: 0,
             next_end: None,
         }
     }
 
     /// Starts on the job, or keeps it for later.
-    pub fn take(&mut self, cx: &mut Ctx<'_>, job: Job, service: Service) {
+    pub fn take(&mut self, cx: &mut Ctx<'_>, job: Job, service: Service<'_>) {
         if self.buffer.is_empty() && (self.n_busy as usize) < self.busy.len() {
             self.start(cx, job, service);
             return;
@@ -114,7 +118,7 @@ impl Workers {
     }
 
     /// Starts on what waits, while a worker is free.
-    pub fn start_waiting(&mut self, cx: &mut Ctx<'_>, service: Service) {
+    pub fn start_waiting(&mut self, cx: &mut Ctx<'_>, service: Service<'_>) {
         while (self.n_busy as usize) < self.busy.len() {
             let Some(job) = self.buffer.pop_front() else { return };
             self.start(cx, job, service);
@@ -182,11 +186,14 @@ impl Workers {
         self.n_busy
     }
 
-    fn start(&mut self, cx: &mut Ctx<'_>, job: Job, service: Service) {
+    fn start(&mut self, cx: &mut Ctx<'_>, job: Job, service: Service<'_>) {
         let Some(slot) = self.busy.iter_mut().find(|w| w.is_none()) else { return };
-        let mut draw = cx.draw_for(Purpose::Service, job.message.id);
-        let law = service.spread.law();
-        let mut span = sample(law, service.mean, service.variation_ppm, &mut draw);
+        let turn = usize::try_from(self.n_started).unwrap_or(usize::MAX);
+        self.n_started += 1;
+        let mut span = service.recorded.get(turn).copied().unwrap_or_else(|| {
+            let mut draw = cx.draw_for(Purpose::Service, job.message.id);
+            sample(service.spread.law(), service.mean, service.variation_ppm, &mut draw)
+        });
         if self.slow_ppm != 1_000_000 {
             let slowed = u128::from(span.as_ns()) * u128::from(self.slow_ppm) / 1_000_000;
             span = SimSpan::ns(u64::try_from(slowed).unwrap_or(u64::MAX >> 1));
