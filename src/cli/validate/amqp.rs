@@ -32,11 +32,11 @@ pub fn replay(record: &Value) -> Vec<Case> {
     let group = format!("amqp {name}");
     let Some(cases) = record["cases"].as_array() else {
         let verdict = Verdict::Failed("`cases` is no list".into());
-        return vec![Case { id: "-".into(), group, verdict }];
+        return vec![Case::new("-", group, verdict)];
     };
     let replay_one = |(index, case): (usize, &Value)| {
         let id = case["id"].as_str().map_or_else(|| format!("#{}", index + 1), str::to_owned);
-        Case { id, group: group.clone(), verdict: replay_case(case) }
+        Case::new(id, group.clone(), replay_case(case))
     };
     cases.iter().enumerate().map(replay_one).collect()
 }

@@ -12,6 +12,8 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 pub mod amqp;
+pub mod queueing;
+pub mod timing;
 
 /// Largest record that is read.
 const FILE_BYTES_LIMIT: u64 = 256 << 20;
@@ -40,13 +42,29 @@ pub struct Case {
     pub group: String,
     /// How it ended.
     pub verdict: Verdict,
+    /// What was measured, in a few words; may be empty.
+    pub note: String,
+    /// The same for machines; may be null.
+    pub details: Value,
+}
+
+impl Case {
+    /// A case without measurements.
+    pub fn new(id: impl Into<String>, group: impl Into<String>, verdict: Verdict) -> Case {
+        let (id, group) = (id.into(), group.into());
+        Case { id, group, verdict, note: String::new(), details: Value::Null }
+    }
 }
 
 /// Replays all cases of one record; the record is a JSON object with the replayer's schema.
 pub type Replayer = fn(&Value) -> Vec<Case>;
 
 /// Which schema is replayed by whom.
-pub const REPLAYERS: &[(&str, Replayer)] = &[(amqp::SCHEMA, amqp::replay)];
+pub const REPLAYERS: &[(&str, Replayer)] = &[
+    (amqp::SCHEMA, amqp::replay),
+    (queueing::SCHEMA, queueing::replay),
+    (timing::SCHEMA, timing::replay),
+];
 
 /// A case with the file that it is from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,12 +138,11 @@ pub fn replay_text(text: &[u8]) -> Vec<Case> {
 }
 
 fn broken(why: String) -> Case {
-    Case { id: "-".into(), group: "unreadable".into(), verdict: Verdict::Failed(why) }
+    Case::new("-", "unreadable", Verdict::Failed(why))
 }
 
 fn not_a_record(why: &str) -> Case {
-    let verdict = Verdict::NotCovered(why.into());
-    Case { id: "-".into(), group: "no record".into(), verdict }
+    Case::new("-", "no record", Verdict::NotCovered(why.into()))
 }
 
 /// A record of a schema that nobody replays: one verdict per case, as far as cases can be told.
@@ -143,10 +160,7 @@ fn uncovered_cases(schema: &str, record: &Value) -> Vec<Case> {
         ids.push("-".into());
     }
     let why = format!("nothing here replays schema `{schema}`");
-    let case = |id| {
-        let verdict = Verdict::NotCovered(why.clone());
-        Case { id, group: schema.to_owned(), verdict }
-    };
+    let case = |id| Case::new(id, schema, Verdict::NotCovered(why.clone()));
     ids.into_iter().map(case).collect()
 }
 
@@ -256,7 +270,7 @@ fn print(root: &Path, files: &[PathBuf], as_json: bool, to: &mut impl Write) -> 
 /// One line per case, whatever a record put into its texts.
 fn line_text(line: &Line) -> String {
     let (word, reason) = match &line.case.verdict {
-        Verdict::Passed => ("pass", ""),
+        Verdict::Passed => ("pass", line.case.note.as_str()),
         Verdict::Failed(why) => ("FAIL", why.as_str()),
         Verdict::NotCovered(why) => ("not covered", why.as_str()),
     };
@@ -277,6 +291,8 @@ fn line_json(line: &Line) -> Value {
         "group": line.case.group,
         "verdict": word,
         "reason": reason,
+        "note": line.case.note,
+        "details": line.case.details,
     })
 }
 
@@ -338,11 +354,8 @@ mod tests {
 
     #[test]
     fn a_record_cannot_print_a_line_of_its_own() {
-        let case = Case {
-            id: "x\n0 passed, 0 failed".into(),
-            group: "g".into(),
-            verdict: Verdict::Failed("\u{1b}[2J".into()),
-        };
+        let verdict = Verdict::Failed("\u{1b}[2J".into());
+        let case = Case::new("x\n0 passed, 0 failed", "g", verdict);
         let text = line_text(&Line { file: "f.json".into(), case });
         assert!(text.chars().all(|c| !c.is_control()), "{text:?}");
     }
