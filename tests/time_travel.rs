@@ -1,6 +1,7 @@
 //! Going anywhere in time changes nothing: fingerprints, sinks and worlds are the same.
 
 use inflight::kernel::{SimSpan, SimTime};
+use inflight::model::fact::Fact;
 use inflight::model::{ActorId, ChannelId, Command};
 use inflight::world::preset;
 use inflight::world::scenario::Scenario;
@@ -152,8 +153,8 @@ fn a_story_tells_everything_about_a_message() {
     let msg = inflight::model::MsgId(5);
     let born = SimTime::ZERO;
     let story = session.story(msg, born, 100);
-    assert!(matches!(story.first(), Some((_, inflight::model::Fact::Sent { .. }))), "{story:?}");
-    assert!(story.iter().any(|(_, fact)| matches!(fact, inflight::model::Fact::Done { .. })));
+    assert!(matches!(story.first(), Some((_, Fact::Sent { .. }))), "{story:?}");
+    assert!(story.iter().any(|(_, fact)| matches!(fact, Fact::Done { .. })));
     assert!(story.iter().all(|(_, fact)| fact.msg() == Some(msg)));
 }
 
@@ -172,4 +173,22 @@ fn a_slider_that_moves_while_the_clock_stands_leaves_one_entry() {
     let (entries, fingerprint) = run(&["40/s", "50/s", "70/s"]);
     assert_eq!(entries, 1);
     assert_eq!((1, fingerprint), run(&["70/s"]));
+}
+
+#[test]
+fn a_story_tells_of_the_crash_that_a_person_caused() {
+    let mut session = Session::new(open("mm1"), Watch::All);
+    session.advance(SimTime::from_ns(4_000_000_000), u64::MAX);
+    session.do_now(Command::Crash(ActorId(1))).expect("the server can crash");
+    let lost = session.seen().ledger.newest_lost.back().copied().expect("it held a message");
+    let story = session.story(lost.msg, SimTime::ZERO, 100);
+    let told =
+        story.iter().any(|(at, fact)| matches!(fact, Fact::Dropped { .. }) && *at == session.now());
+    assert!(told, "{story:?}");
+    let mut n_facts = 0;
+    session.retell(&mut |_, _| {
+        n_facts += 1;
+        true
+    });
+    assert_eq!(n_facts, session.world().ground.facts.count());
 }

@@ -296,27 +296,51 @@ impl Session {
     ///
     /// Facts that the trace has forgotten are had by running that part again.
     pub fn story(&self, msg: MsgId, born: SimTime, limit: usize) -> Vec<(SimTime, Fact)> {
-        let mut again = self.clone();
-        let end = self.world.n_events();
-        again.restore(|point| point.world.now() < born || point.world.n_events() == 0);
+        let before = |p: &&Checkpoint| p.world.now() < born || p.world.n_events() == 0;
+        let Some(point) = self.checkpoints.iter().rfind(before) else { return Vec::new() };
         let mut story = Vec::new();
-        let mut keep = |(at, fact): (SimTime, Fact)| {
+        self.tell_from(point.world.clone(), point.n_applied, &mut |at, fact| {
             if fact.msg() == Some(msg) && story.len() < limit {
-                story.push((at, fact));
+                story.push((at, *fact));
             }
-        };
-        again.world.ground.facts.listening = true;
-        again.world.ground.facts.fresh.clear();
+            story.len() < limit
+        });
+        story
+    }
+
+    /// Tells every fact up to the shown instant, from the first on, until `visit` says `false`.
+    ///
+    /// The run is run again: a session keeps only the newest facts.
+    pub fn retell(&self, visit: &mut dyn FnMut(SimTime, &Fact) -> bool) {
+        self.tell_from(World::new(&self.scenario.plan(), true), 0, visit);
+    }
+
+    /// Runs a world of this session on to the shown instant and tells what it states on the way.
+    fn tell_from(
+        &self,
+        mut world: World,
+        mut n_applied: u32,
+        visit: &mut dyn FnMut(SimTime, &Fact) -> bool,
+    ) {
+        world.ground.facts.listening = true;
         loop {
-            while again.apply_due() {}
-            again.world.ground.facts.fresh.drain(..).for_each(&mut keep);
-            if end <= again.world.n_events() || !again.world.step(self.until()) {
-                break;
+            for (at, fact) in world.ground.facts.fresh.drain(..) {
+                if !visit(at, &fact) {
+                    return;
+                }
+            }
+            let next = world.next_event();
+            match self.log[..self.n_applied as usize].get(n_applied as usize) {
+                Some(entry) if next.is_none_or(|next| entry.at < next) => {
+                    world.stand_at(entry.at);
+                    let _ = world.apply(&entry.command);
+                    n_applied += 1;
+                }
+                _ if self.events() <= world.n_events() => return,
+                _ if !world.step(self.until()) => return,
+                _ => {}
             }
         }
-        // What is logged for the shown instant itself has been carried out by now.
-        story.retain(|(at, _)| *at <= self.now);
-        story
     }
 
     /// One event, or the log's entries that come before it; `false`: nothing is due by `to`.
