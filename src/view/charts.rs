@@ -331,6 +331,9 @@ impl<DB: DrawingBackend> Pencil<'_, DB> {
         ink: Token,
         bold: bool,
     ) -> Result<(), Failed<DB>> {
+        if text.is_empty() {
+            return Ok(());
+        }
         let (r, g, b) = ink.rgb(self.theme);
         let weight = if bold { FontStyle::Bold } else { FontStyle::Normal };
         let size = f64::from(size.max(self.least)) * f64::from(SUB) * LINE_BOX;
