@@ -5,8 +5,8 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     match inflight::cli::main() {
         Ok(code) => code,
-        Err(line) => {
-            eprintln!("inflight: {line}");
+        Err(text) => {
+            inflight::cli::out::notice(&text);
             ExitCode::from(2)
         }
     }
