@@ -93,8 +93,10 @@ pub fn link_of(lab: &Lab) -> String {
         session.now(),
         session.fingerprint(),
     );
-    // Between two events of one instant there is no name for where the run stands.
-    if session.next_event() == Some(session.now()) {
+    // Before the first event there is nothing to compare; between two events of one instant
+    // there is no name for where the run stands.
+    let between = session.next_event() == Some(session.now());
+    if between || session.events() == 0 {
         link.fingerprint = None;
     }
     link.write()

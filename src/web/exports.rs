@@ -53,6 +53,6 @@ fn run(session: &mut Session, until: SimTime) -> String {
 pub fn mount() {
     yew::set_custom_panic_hook(Box::new(|info| dom::say_broken(&info.to_string())));
     let Some(place) = dom::document().get_element_by_id("app") else { return };
-    place.set_inner_html("");
+    place.set_text_content(None);
     yew::Renderer::<crate::web::app::App>::with_root(place).render();
 }

@@ -7,6 +7,7 @@ use yew::prelude::*;
 use crate::param::{Lang, Text};
 use crate::web::act::Act;
 use crate::web::lab::LabHandle;
+use crate::web::pictures::picture;
 use crate::world::preset;
 
 const SCENARIOS: Text = Text::new("Scenarios", "场景");
@@ -21,21 +22,6 @@ const TOPIC_NAMES: [(&str, Text); 4] = [
     ("queues", Text::new("Queues", "队列")),
     ("guarantees", Text::new("Guarantees", "保证")),
     ("brokers", Text::new("Brokers and groups", "代理与消费组")),
-];
-
-/// Drawings of presets; ours, fixed, and the only markup that is put in as such.
-const PICTURES: [(&str, &str); 11] = [
-    ("first-message", include_str!("pictures/first-message.svg")),
-    ("mm1", include_str!("pictures/mm1.svg")),
-    ("funnel", include_str!("pictures/funnel.svg")),
-    ("competing-consumers", include_str!("pictures/competing-consumers.svg")),
-    ("slow-consumer-prefetch", include_str!("pictures/slow-consumer-prefetch.svg")),
-    ("consumer-crash-redelivery", include_str!("pictures/consumer-crash-redelivery.svg")),
-    ("full-queue", include_str!("pictures/full-queue.svg")),
-    ("pipeline", include_str!("pictures/pipeline.svg")),
-    ("request-reply", include_str!("pictures/request-reply.svg")),
-    ("fanout-copies", include_str!("pictures/fanout-copies.svg")),
-    ("lost-and-retried", include_str!("pictures/lost-and-retried.svg")),
 ];
 
 /// Properties of [`Gallery`].
@@ -147,25 +133,5 @@ fn view(lab: &LabHandle, card: &Card) -> Html {
                 <p>{ &card.story }</p>
             </a>
         </li>
-    }
-}
-
-/// The drawing of a preset, or a plain path for one that has none.
-fn picture(id: &str) -> Html {
-    let drawn = PICTURES.iter().find(|(name, _)| *name == id).unwrap_or(&PICTURES[0]);
-    Html::from_html_unchecked(AttrValue::Static(drawn.1))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pictures_hold_nothing_that_the_policy_blocks() {
-        for (id, picture) in PICTURES {
-            assert!(picture.starts_with("<svg"), "{id}");
-            assert!(!picture.contains("style="), "{id}: an inline style");
-            assert!(!picture.contains("<script") && !picture.contains("href"), "{id}");
-        }
     }
 }

@@ -158,7 +158,6 @@ fn choice(
 ) -> Html {
     let width: usize = options.iter().map(|(_, word)| width_of(word) + 2).sum();
     let tall = 22 < width + width_of(&knob.name);
-    let class = classes!(class, tall.then_some("tall"));
     if SIDE_BY_SIDE < options.len() || 36 < width {
         return html! {
             <div {class}>
@@ -172,6 +171,7 @@ fn choice(
             </div>
         };
     }
+    let class = classes!(class, tall.then_some("tall"));
     let option = |(index, (key, word)): (usize, &(String, String))| {
         let (lab, path, text) = (lab.clone(), knob.path.clone(), key.clone());
         let onclick = Callback::from(move |_: MouseEvent| {

@@ -23,6 +23,7 @@ mod ledger;
 mod notices;
 pub mod painter;
 pub mod part;
+mod pictures;
 pub mod plot;
 pub mod raster;
 mod reading;

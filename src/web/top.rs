@@ -83,8 +83,7 @@ pub fn Top(props: &TopProps) -> Html {
 /// A button with an icon and a word; on narrow screens the icon alone.
 fn worded(word: Text, long: Text, shape: Icon, lang: Lang, onclick: Callback<MouseEvent>) -> Html {
     html! {
-        <button type="button" class="btn" {onclick} aria-label={long.get(lang)}
-            title={long.get(lang)}>
+        <button type="button" class="btn" {onclick} title={long.get(lang)}>
             { icon(shape) }<span class="words">{ word.get(lang) }</span>
         </button>
     }
