@@ -83,6 +83,27 @@ impl Deed {
         }
     }
 
+    /// The same, done to another: to the actor, channel or path's owner of that id.
+    pub fn to_whom(&self, id: &str) -> Deed {
+        let mut deed = self.clone();
+        match &mut deed {
+            Deed::Crash(whom)
+            | Deed::Restart(whom)
+            | Deed::Pause(whom)
+            | Deed::Resume(whom)
+            | Deed::Cut(whom)
+            | Deed::Mend(whom)
+            | Deed::Send(whom)
+            | Deed::Drop { channel: whom, .. }
+            | Deed::Slow { actor: whom, .. } => id.clone_into(whom),
+            Deed::Set { path, .. } => {
+                let key = path.split_once('.').map_or("", |(_, key)| key);
+                *path = format!("{id}.{key}");
+            }
+        }
+        deed
+    }
+
     /// What undoes it.
     pub fn undone(&self) -> Option<Deed> {
         match self {

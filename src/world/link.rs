@@ -113,9 +113,9 @@ impl Link {
         let differs = scenario.seed != scenario.original.seed;
         Link {
             seed: differs.then_some(scenario.seed),
-            sets: scenario.changes(),
+            sets: scenario.changes().into_iter().map(|(k, v)| (k, without_percent(&v))).collect(),
             shown: (shown != SimTime::ZERO).then_some(shown),
-            actions: log.iter().map(|(at, what)| (*at, scenario.deed(what))).collect(),
+            actions: deeds(scenario, log),
             fingerprint: Some(short_fingerprint(fingerprint)),
             ..Link::to(source)
         }
@@ -130,7 +130,8 @@ impl Link {
             return (link, notices);
         }
         let text = text.split_once('#').map_or(text, |(_, fragment)| fragment);
-        let text = unescape(text);
+        // Once by a browser, and once more by a program that took the address for plain text.
+        let text = unescape(&unescape(text));
         // Texts end their sentences behind links; a link of ours ends with a letter or digit.
         let text =
             text.trim().trim_end_matches(|c: char| ".,;:!?)]}>'\"。，；：！？）”》".contains(c));
@@ -384,6 +385,34 @@ impl Notice {
             Lang::Zh => format!("链接中的“{}”：{why}", self.part),
         }
     }
+}
+
+/// A log in words; what was done to every member of a group at once is said once.
+fn deeds(scenario: &Scenario, log: &[(SimTime, Command)]) -> Vec<(SimTime, Deed)> {
+    let mut out = Vec::new();
+    let mut rest = log;
+    while let Some((at, first)) = rest.first() {
+        let one = scenario.deed(first);
+        let whole = scenario.group_of(one.whom()).map(|group| one.to_whom(&group));
+        let all = whole.as_ref().and_then(|deed| scenario.commands(deed).ok());
+        let together = all.filter(|all| {
+            let alike = |(command, entry): (&Command, &(SimTime, Command))| {
+                entry.0 == *at && entry.1 == *command
+            };
+            1 < all.len() && all.len() <= rest.len() && all.iter().zip(rest).all(alike)
+        });
+        let (deed, n) = match (whole, together) {
+            (Some(deed), Some(all)) => (deed, all.len()),
+            _ => (one, 1),
+        };
+        let deed = match deed {
+            Deed::Set { path, value } => Deed::Set { path, value: without_percent(&value) },
+            deed => deed,
+        };
+        out.push((*at, deed));
+        rest = &rest[n..];
+    }
+    out
 }
 
 /// An instant as text.

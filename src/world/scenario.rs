@@ -199,6 +199,23 @@ impl Scenario {
         }
     }
 
+    /// The id of the group that an id or a path belongs to, if it is a member's.
+    pub fn group_of(&self, path: &str) -> Option<String> {
+        let id = path.split('.').next().unwrap_or(path);
+        match *self.names.get(id)? {
+            Target::Actor(place) => {
+                let table = self.actors[usize::from(place)].group?;
+                Some(self.draft.actors[usize::from(table)].id.clone())
+            }
+            Target::Channel(place) => {
+                let channel = &self.channels[usize::from(place)];
+                let group = &self.draft.channels[usize::from(channel.table)].id;
+                (*group != channel.id).then(|| group.clone())
+            }
+            _ => None,
+        }
+    }
+
     /// The name of a node on the page.
     pub fn name_of(&self, node: Node) -> &Said {
         match node {
