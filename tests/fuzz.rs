@@ -7,14 +7,9 @@
 #![allow(clippy::unwrap_used, reason = "a test may end by panicking")]
 #![allow(clippy::disallowed_methods, reason = "fuzzing takes a time by the clock")]
 
-use inflight::kernel::{SimTime, Stream, Streams};
-use inflight::param::Lang;
-use inflight::world::World;
-use inflight::world::codec::is_link_letter;
+use inflight::kernel::{Stream, Streams};
 use inflight::world::link::{Link, Source};
 use inflight::world::preset;
-use inflight::world::problem::Problem;
-use inflight::world::scenario::Scenario;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -24,9 +19,6 @@ use std::time::{Duration, Instant};
 const CASES: u64 = 20_000;
 /// No input may keep the page waiting; a busy machine is slower than any page.
 const LONGEST: Duration = Duration::from_secs(5);
-/// Events of a run that came out of a mutated document.
-const EVENTS: u32 = 300;
-
 /// Words that mean something somewhere, and numbers at the edge of something.
 const DICTIONARY: [&str; 44] = [
     "0",
@@ -75,6 +67,10 @@ const DICTIONARY: [&str; 44] = [
     "f=ffffffff",
 ];
 
+#[path = "../fuzz/checks.rs"]
+mod checks;
+use checks::{check_document, check_link};
+
 #[test]
 fn no_document_is_fatal() {
     let corpus: Vec<Vec<u8>> =
@@ -89,58 +85,6 @@ fn no_link_is_fatal() {
     let whole = Link::to(Source::Document(preset::ALL[0].text.to_owned()));
     corpus.push(whole.write().into_bytes());
     fuzz("link", &corpus, check_link);
-}
-
-/// A document is taken or refused with reasons; what is taken is written as the same document.
-fn check_document(input: &[u8]) {
-    let scenario = match Scenario::parse_bytes(input) {
-        Ok(scenario) => scenario,
-        Err(problems) => return check_problems(&problems),
-    };
-    let written = scenario.to_toml();
-    let again = Scenario::parse(&written).unwrap_or_else(|p| panic!("{p:#?} in\n{written}"));
-    assert_eq!(again.to_toml(), written, "writing is stable");
-    let mut world = World::new(&scenario.plan(), false);
-    for _ in 0..EVENTS {
-        if !world.step(SimTime::MAX) {
-            break;
-        }
-    }
-}
-
-fn check_problems(problems: &[Problem]) {
-    assert!(!problems.is_empty(), "a refusal says why");
-    assert!(problems.len() <= Problem::LIMIT, "{} problems", problems.len());
-    for problem in problems {
-        for lang in [Lang::En, Lang::Zh] {
-            let said = problem.say(lang);
-            assert!(!said.trim().is_empty());
-            assert!(said.len() < 2_000, "a sentence, not {} bytes", said.len());
-        }
-    }
-}
-
-/// A link is read with notices; what it opens, its own text opens again, in safe letters.
-fn check_link(input: &[u8]) {
-    let text = String::from_utf8_lossy(input);
-    let (link, notices) = Link::parse(&text);
-    assert!(link.source != Source::Nothing || !notices.is_empty(), "a damaged link says so");
-    for notice in &notices {
-        assert!(!notice.say(Lang::En).is_empty() && !notice.say(Lang::Zh).is_empty());
-    }
-    let opened = match link.open() {
-        Ok(opened) => opened,
-        Err(refused) => return assert!(!refused.is_empty(), "a refusal says why"),
-    };
-    let written = link.write();
-    let letters = written.strip_prefix('#').unwrap_or(&written);
-    assert!(letters.bytes().all(|b| is_link_letter(b) || b == b'%'), "{written}");
-    // What was understood must come back; a part that was not may change.
-    if opened.notices.is_empty() {
-        let (again, more) = Link::parse(&written);
-        assert!(more.is_empty(), "{written}: {more:?}");
-        assert_eq!(again.open().as_ref(), Ok(&opened), "{written}");
-    }
 }
 
 /// Contents of all files in a folder of the project, which may not exist.

@@ -285,7 +285,11 @@ impl Link {
             "seed" => self.seed = Some(parse_seed(value).map_err(refuse)?),
             "t" => self.shown = Some(parse_time(value).map_err(refuse)?),
             "do" => self.take_actions(value, notices),
-            "e" => self.engine = Some(shorten(value, 20)),
+            "e" if is_version(value) => self.engine = Some(value.to_owned()),
+            "e" => {
+                let en = "A version looks like 0.1.0; it was left out.";
+                return Err(Notice::new(part, en, "版本号形如 0.1.0，已忽略。"));
+            }
             "f" => match u32::from_str_radix(value, 16) {
                 Ok(fingerprint) if value.len() == 8 => self.fingerprint = Some(fingerprint),
                 _ => {
@@ -422,6 +426,14 @@ fn show_time(at: SimTime) -> String {
 
 fn parse_time(text: &str) -> Result<SimTime, crate::param::Reason> {
     parse_span(text).map(|span| SimTime::ZERO.saturating_add(span))
+}
+
+/// Whether this can be an engine's version: it is repeated in notices and in the next link.
+fn is_version(text: &str) -> bool {
+    let ends = [text.bytes().next(), text.bytes().last()];
+    text.len() <= 20
+        && ends.iter().all(|end| end.is_some_and(|b| b.is_ascii_alphanumeric()))
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.' || b == b'-')
 }
 
 /// Percent signs escape in a link; `pct` is the same unit.
