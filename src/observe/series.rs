@@ -13,7 +13,7 @@ use crate::observe::account::Place;
 /// Buckets of a run.
 pub const BUCKETS: u64 = 480;
 /// Buckets whose deliveries make a bucket's percentiles.
-const WINDOW: u32 = 20;
+const WINDOW: u32 = 40;
 /// Most deliveries of a window that are kept; the older ones go first.
 const SAMPLES: usize = 1_024;
 

@@ -75,7 +75,9 @@ pub fn last<'a>(
     } else {
         true
     };
-    let newest_at = facts.first()?.0;
+    let Some(newest_at) = facts.first().map(|(at, _)| *at) else {
+        return Some(Caption { at: now, sentence: sentence(BEGIN, look.lang, &[]) });
+    };
     let stays = if look.playing { back(STAYS_S) } else { newest_at };
     let order = |entry: &(SimTime, Fact)| (rank(&entry.1), entry.0);
     let best = facts
@@ -98,6 +100,10 @@ pub fn last<'a>(
     Some(Caption { at, sentence })
 }
 
+const BEGIN: Text = Text::new(
+    "Press Space to let time run, or the point key to take one event.",
+    "按空格键让时间流动，或按句点键前进一个事件。",
+);
 const REQUEUED: Text = Text::new(
     "{0} went back to the head of the queue of {1}, marked redelivered.",
     "{0} 回到{1}的队头，并带上“重新投递”标记。",

@@ -10,7 +10,7 @@ use crate::param::{Lang, Param, Text};
 use super::cells::{RowStyle, clock, progress, row, void};
 use super::draw::{Anchor, Glyph, Pen, Rect, Stroke, bold, plain, pt, stroke};
 use super::frame::{Body, Card, Held, Life, Queue, Row, Work};
-use super::layout::{Density, Place};
+use super::layout::{Density, Memory, Place};
 use super::numbers::{count, span};
 use super::tokens::Token;
 use super::words::{Cast, fill};
@@ -135,10 +135,8 @@ impl Cards<'_, '_> {
                 let face = plain(12.0, Token::Ink2);
                 let at = pt(x, rect.y + 46.0);
                 self.pen.first(at, Anchor::Start, face, room - used, &[&line.0, &line.1]);
-                self.work_bars(works, *workers, Rect::new(x, rect.y + 56.0, room, 5.0));
-                if 80.0 < rect.h {
-                    self.buffer(buffer, outgoing, Rect::new(x, rect.y + 68.0, room, 16.0));
-                }
+                let bar = Rect::new(x, rect.y + 56.0, room, 5.0);
+                self.work_and_memory((works, *workers), (buffer, outgoing), bar, place.memory);
             }
             Body::Requester { .. } => self.requester(card, rect),
             Body::Broker { .. } => {}
@@ -260,6 +258,39 @@ impl Cards<'_, '_> {
         }
     }
 
+    /// The bars of the work, with what waits in memory beside or below them.
+    fn work_and_memory(
+        &mut self,
+        (works, workers): (&[Work], u32),
+        (buffer, outgoing): (&Row, &Row),
+        bar: Rect,
+        memory: Memory,
+    ) {
+        match memory {
+            Memory::None => self.work_bars(works, workers, bar),
+            Memory::Below => {
+                self.work_bars(works, workers, bar);
+                let h = if self.turned { 14.0 } else { 20.0 };
+                self.buffer(buffer, outgoing, Rect::new(bar.x, bar.bottom() + 7.0, bar.w, h));
+            }
+            Memory::Beside => {
+                let cells = (bar.w * 0.3).min(46.0);
+                self.work_bars(works, workers, Rect { w: bar.w - cells - 6.0, ..bar });
+                let waiting = if buffer.total == 0 { outgoing } else { buffer };
+                let h = if self.turned { 10.0 } else { 14.0 };
+                let y = bar.y + (bar.h - h) / 2.0;
+                let style = RowStyle {
+                    room: Rect::new(bar.right() - cells, y, cells, h),
+                    places: None,
+                    head_right: false,
+                    signs: false,
+                    chosen: self.look.chosen,
+                };
+                row(self.pen, waiting, style);
+            }
+        }
+    }
+
     /// What waits in a worker's own memory, or behind it for the next place.
     fn buffer(&mut self, buffer: &Row, outgoing: &Row, rect: Rect) {
         let waiting = if buffer.total == 0 { outgoing } else { buffer };
@@ -275,7 +306,7 @@ impl Cards<'_, '_> {
             chosen: self.look.chosen,
         };
         row(self.pen, waiting, style);
-        self.pen.write(pt(rect.right(), rect.y + 12.5), Anchor::End, face, &text);
+        self.pen.write(pt(rect.right(), rect.centre().y + 4.5), Anchor::End, face, &text);
     }
 
     /// When it died, and when it comes back.
@@ -319,11 +350,8 @@ impl Cards<'_, '_> {
         let (long, short) = self.work_words(card, works, *workers, outgoing, *slow_ppm);
         let face = plain(12.0, Token::Ink2);
         self.pen.first(at, Anchor::Start, face, room, &[&long, &short]);
-        self.work_bars(works, *workers, Rect::new(x, rect.y + 46.0, room, 4.0));
-        let buttons = place.button.map_or(0.0, |button| rect.bottom() - button.y);
-        if 66.0 <= rect.h - buttons {
-            self.buffer(buffer, outgoing, Rect::new(x, rect.y + 54.0, room, 12.0));
-        }
+        let bar = Rect::new(x, rect.y + 47.0, room, 4.0);
+        self.work_and_memory((works, *workers), (buffer, outgoing), bar, place.memory);
     }
 
     /// A card of one line: name, state if it fits, a bar along its foot.
@@ -535,17 +563,17 @@ impl Cards<'_, '_> {
         self.pen.first(pt(at.x, base), Anchor::Start, face, at.w - 40.0, text);
         self.pen.write(pt(at.right(), base), Anchor::End, bold(12.0, Token::Ink), &count(total));
         let top = base + 9.0;
-        let line = Rect::new(at.x, top, at.w, (at.bottom() - 12.0 - top).clamp(10.0, 22.0));
+        let line = Rect::new(at.x, top, at.w, (at.bottom() - 8.0 - top).clamp(10.0, 22.0));
         let places = |held: &Held| u64::from(held.slots).clamp(1, 3).max(held.row.total);
         let numbered: f32 =
-            held.iter().map(|held| 26.0 + 36.0 * places(held) as f32).sum::<f32>() - 8.0;
+            held.iter().map(|held| 24.0 + 35.0 * places(held) as f32).sum::<f32>() - 8.0;
         let short = held.iter().map(|held| self.cast.shorts[held.by.index()].len()).max();
-        let label = if short.unwrap_or(0) <= 2 { 18.0 } else { 26.0 };
+        let label = if short.unwrap_or(0) <= 2 { 17.0 } else { 25.0 };
         let each = (line.w + 8.0) / held.len().max(1) as f32 - 8.0;
         let mut x = line.x;
         for one in held {
             let w = if numbered <= line.w && !self.turned {
-                label + 36.0 * places(one) as f32 - 2.0
+                label + 35.0 * places(one) as f32 - 2.0
             } else {
                 each
             };

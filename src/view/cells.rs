@@ -53,7 +53,7 @@ pub fn row(pen: &mut Pen<'_>, row: &Row, style: RowStyle) {
     }
     let shown = row.cells.len();
     let width = numbered_width(pen, &row.cells, style);
-    let fits = ((room.w + 2.0) / (width + 2.0)).floor() as usize;
+    let fits = ((room.w + 2.5) / (width + 2.0)).floor() as usize;
     if row.total as usize == shown && shown <= fits.min(NUMBERED) && 18.0 <= room.h {
         return numbered(pen, row, style, width, fits);
     }
@@ -70,9 +70,9 @@ pub fn row(pen: &mut Pen<'_>, row: &Row, style: RowStyle) {
 /// The width of a numbered cell: enough for the longest number.
 fn numbered_width(pen: &Pen<'_>, cells: &[Cell], style: RowStyle) -> f32 {
     let longest = cells.iter().map(|cell| cell.msg.0).max().unwrap_or(0).to_string();
-    let sign = if style.signs { 14.0 } else { 4.0 };
-    let least = if style.signs { NUMBERED_WIDTH } else { 34.0 };
-    (pen.width(plain(11.0, Token::Ink), &longest) + sign + 4.0).max(least)
+    let sign = if style.signs { 15.0 } else { 3.0 };
+    let least = if style.signs { NUMBERED_WIDTH } else { 33.0 };
+    (pen.width(bold(11.0, Token::Ink), &longest) + sign + 4.0).max(least)
 }
 
 fn numbered(pen: &mut Pen<'_>, row: &Row, style: RowStyle, width: f32, fits: usize) {
@@ -88,7 +88,7 @@ fn numbered(pen: &mut Pen<'_>, row: &Row, style: RowStyle, width: f32, fits: usi
         let face = face(cell.glyph, 11.0);
         let base = middle.y + 4.0;
         if style.signs {
-            pen.scene.sign(pt(rect.x + 9.0, middle.y), 3.8, cell.glyph);
+            pen.scene.sign(pt(rect.x + 8.5, middle.y), 3.8, cell.glyph);
             pen.write(pt(rect.right() - 3.0, base), Anchor::End, face, &cell.msg.0.to_string());
         } else {
             pen.write(pt(middle.x, base), Anchor::Middle, face, &cell.msg.0.to_string());
@@ -163,10 +163,10 @@ fn bar(pen: &mut Pen<'_>, row: &Row, style: RowStyle) {
 
 /// Places that are void: their consumer is gone.
 pub fn void(pen: &mut Pen<'_>, room: Rect, places: u32) {
-    let fits = ((room.w + 2.0) / 36.0).floor().max(1.0) as u32;
+    let fits = ((room.w + 2.5) / 35.0).floor().max(1.0) as u32;
     let n = places.clamp(1, fits);
     for i in 0..n {
-        let w = 34.0_f32.min(room.w);
+        let w = 33.0_f32.min(room.w);
         let rect = Rect::new(room.x + i as f32 * (w + 2.0), room.y, w, room.h);
         pen.scene.shapes.push(Shape::Void(rect));
     }

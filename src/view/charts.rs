@@ -16,7 +16,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color, FontDesc, FontFamily, FontStyle, RGBColor, ShapeStyle, TextStyle};
 use plotters_backend::{BackendColor, DrawingBackend};
 
-use super::draw::Pattern;
+use super::draw::{Pattern, Rect};
 use super::text_width::text_width;
 use super::tokens::{FONT, Theme, Token};
 
@@ -139,6 +139,32 @@ const HEAD: f32 = 20.0;
 const FOOT: f32 = 16.0;
 
 impl Frame {
+    /// Upper edge and height of the plot of a chart of that height without a label column.
+    pub fn small_plot(height: f32) -> (f32, f32) {
+        (HEAD, height - HEAD - 9.0)
+    }
+
+    /// Where the label of a tick stands: above its line, or below where the title is above.
+    pub fn tick_height(&self, chart: &Chart, value: f64) -> f32 {
+        let away = if self.labels == 0.0 { 8.0 } else { -6.0 };
+        (self.height_of(chart, value) + away).max(6.0)
+    }
+
+    /// The rectangles that the ticks' labels cover.
+    pub fn tick_rects(&self, chart: &Chart) -> Vec<Rect> {
+        let rect = |(value, label): &(f64, String)| {
+            let w = text_width(label, self.least.max(11.0), false);
+            Rect::new(self.width - w - 3.0, self.tick_height(chart, *value) - 7.0, w + 3.0, 14.0)
+        };
+        chart.ticks.iter().map(rect).collect()
+    }
+
+    /// Height of a value in the whole chart, in CSS pixels.
+    fn height_of(&self, chart: &Chart, value: f64) -> f32 {
+        let (_, top, _, height) = self.plot(chart);
+        top + height * (1.0 - (value / chart.top.max(f64::MIN_POSITIVE)) as f32)
+    }
+
     /// Left edge, upper edge, width and height of the plot.
     pub fn plot(&self, chart: &Chart) -> (f32, f32, f32, f32) {
         let top = if self.labels == 0.0 { HEAD } else { 9.0 };
@@ -264,6 +290,9 @@ type Pixel = (i32, i32);
 fn texture(edges: &[(i32, i32, i32)], pattern: Pattern) -> Vec<(Pixel, Pixel)> {
     let step = 6 * SUB;
     let mut lines = Vec::new();
+    if pattern == Pattern::Solid {
+        return lines;
+    }
     let mut open: Vec<Option<(i32, Pixel, Pixel)>> = Vec::new();
     let (Some(first), Some(last)) = (edges.first(), edges.last()) else { return lines };
     let mut i = 0;
@@ -422,18 +451,12 @@ impl<DB: DrawingBackend> Pencil<'_, DB> {
         }
     }
 
-    /// Height of a value in the whole chart, in CSS pixels.
-    fn height(chart: &Chart, frame: Frame, value: f64) -> f32 {
-        let (_, top, _, height) = frame.plot(chart);
-        top + height * (1.0 - (value / chart.top.max(f64::MIN_POSITIVE)) as f32)
-    }
-
     /// Lines across the plot.
     fn grid(&self, chart: &Chart, frame: Frame) -> Result<(), Failed<DB>> {
         let hair = self.line(Token::Line, 1.0);
         let zero = std::iter::once(0.0);
         for value in zero.chain(chart.ticks.iter().map(|tick| tick.0)) {
-            let y = Self::height(chart, frame, value).round() + 0.5;
+            let y = frame.height_of(chart, value).round() + 0.5;
             self.rule((frame.labels, y), (frame.width, y), hair)?;
         }
         Ok(())
@@ -443,8 +466,8 @@ impl<DB: DrawingBackend> Pencil<'_, DB> {
     fn tick_labels(&self, chart: &Chart, frame: Frame) -> Result<(), Failed<DB>> {
         let (left, top, width, height) = frame.plot(chart);
         for (value, label) in &chart.ticks {
-            let y = Self::height(chart, frame, *value) - 6.0;
-            self.text(label, (frame.width, y.max(6.0)), HPos::Right, 11.0, Token::Ink3, false)?;
+            let y = frame.tick_height(chart, *value);
+            self.text(label, (frame.width, y), HPos::Right, 11.0, Token::Ink3, false)?;
         }
         let span = (chart.x.1 - chart.x.0).max(f64::MIN_POSITIVE);
         for (value, label) in &chart.x_ticks {

@@ -233,6 +233,9 @@ impl Frame {
                 frame.dots_of(id, Lane::Back, back);
             }
         }
+        if world.n_events() == 0 {
+            frame.dots.extend(first_message(world));
+        }
         frame
     }
 
@@ -261,6 +264,16 @@ impl Frame {
             }
         }
     }
+}
+
+/// Before anything happened: the message that will come first, at its producer.
+fn first_message(world: &World) -> Option<Dot> {
+    let producers = world.actors.iter().filter_map(|node| match &node.machine {
+        Actor::Producer(producer) => Some((producer.next_at?, node.seat.ports.first()?.channel)),
+        _ => None,
+    });
+    let (_, channel) = producers.min_by_key(|(at, _)| *at)?;
+    Some(Dot { channel, at: 0.08, back: false, glyph: Glyph::New, msg: MsgId(1) })
 }
 
 /// How far a parcel has come. What waits for the bytes ahead has not started.

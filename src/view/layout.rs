@@ -19,13 +19,22 @@ pub enum Kind {
     },
     /// Works on messages.
     Consumer {
-        /// Whether messages can wait in its own memory.
-        buffer: bool,
+        /// Where its own memory is drawn.
+        memory: Memory,
     },
     /// Asks and waits.
     Requester,
-    /// Answers; its queue is always drawn.
-    Responder,
+}
+
+/// Where a worker's own memory is drawn.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Memory {
+    /// Nothing ever waits there.
+    None,
+    /// A few messages wait there: beside the bar of its work.
+    Beside,
+    /// It is the queue: below the bar.
+    Below,
 }
 
 /// What is to be laid out: the kinds of the actors in document order, and who is joined to whom.
@@ -70,6 +79,16 @@ pub struct Place {
     pub density: Density,
     /// Where its button stands, if there is room for one.
     pub button: Option<Rect>,
+    /// Where its own memory is drawn.
+    pub memory: Memory,
+}
+
+/// Where a kind's own memory is drawn.
+fn memory(kind: Kind) -> Memory {
+    match kind {
+        Kind::Consumer { memory } => memory,
+        _ => Memory::None,
+    }
 }
 
 /// Where everything stands.
@@ -167,7 +186,7 @@ fn size(kind: Kind, density: Density, embed: bool) -> (f32, f32) {
     match (kind, density) {
         (Kind::Producer, Density::Full) if embed => (118.0, 56.0),
         (Kind::Requester, Density::Full) if embed => (130.0, 56.0),
-        (Kind::Producer, Density::Full) => (142.0, 84.0),
+        (Kind::Producer, Density::Full) => (154.0, 84.0),
         (Kind::Requester, Density::Full) => (150.0, 84.0),
         (Kind::Broker { queues }, Density::Full) if embed => {
             (220.0, 56.0 + 30.0 * f32::from(queues.clamp(1, 6)))
@@ -176,9 +195,9 @@ fn size(kind: Kind, density: Density, embed: bool) -> (f32, f32) {
             let queues = f32::from(queues.clamp(1, 12));
             (306.0, 94.0 + if queues < 3.0 { 58.0 } else { 28.0 } * queues)
         }
-        (Kind::Consumer { .. } | Kind::Responder, Density::Full) if embed => (158.0, 42.0),
-        (Kind::Consumer { buffer: false }, Density::Full) => (188.0, 72.0),
-        (Kind::Consumer { buffer: true } | Kind::Responder, Density::Full) => (188.0, 92.0),
+        (Kind::Consumer { .. }, Density::Full) if embed => (158.0, 42.0),
+        (Kind::Consumer { memory: Memory::Below }, Density::Full) => (188.0, 98.0),
+        (Kind::Consumer { .. }, Density::Full) => (188.0, 72.0),
         (Kind::Broker { .. }, Density::Row) => (220.0, 64.0),
         (_, Density::Row) => (158.0, 34.0),
         (Kind::Broker { .. }, Density::Bar) => (120.0, 30.0),
@@ -299,6 +318,7 @@ fn place_column(
                 rect,
                 density: column.density,
                 button: button(kind, column.density, rect, embed),
+                memory: memory(kind),
             };
             y += h + gap(column.density) + if hangs && sends(kind) { SEND_BUTTON } else { 0.0 };
         }
@@ -309,7 +329,7 @@ fn place_column(
 fn button(kind: Kind, density: Density, rect: Rect, embed: bool) -> Option<Rect> {
     let inside = |h: f32| {
         let y = if h < rect.h - 20.0 { rect.y + 7.0 } else { rect.y + (rect.h - h) / 2.0 };
-        Rect::new(rect.right() - 68.0, y, 60.0, h)
+        Rect::new(rect.right() - 64.0, y, 56.0, h)
     };
     match (kind, density) {
         (Kind::Broker { .. }, _) | (_, Density::Bar) => None,
@@ -390,10 +410,10 @@ fn turned_height(kind: Kind, density: Density) -> f32 {
         (Kind::Producer | Kind::Requester, Density::Full) => 44.0,
         (Kind::Broker { queues }, Density::Full) => {
             let queues = f32::from(queues.clamp(1, 12));
-            78.0 + if queues < 3.0 { 34.0 } else { 24.0 } * queues
+            80.0 + if queues < 3.0 { 34.0 } else { 28.0 } * queues
         }
-        (Kind::Consumer { buffer: true } | Kind::Responder, Density::Full) => 68.0,
-        (Kind::Consumer { buffer: false }, Density::Full) => 56.0,
+        (Kind::Consumer { memory: Memory::Below }, Density::Full) => 76.0,
+        (Kind::Consumer { .. }, Density::Full) => 56.0,
         (Kind::Broker { .. }, Density::Row) => 64.0,
         (_, Density::Row) => 34.0,
         (Kind::Broker { .. }, Density::Bar) => 34.0,
@@ -454,7 +474,7 @@ impl RowForm {
             } else {
                 None
             };
-            places[actor] = Place { rect, density: self.density, button };
+            places[actor] = Place { rect, density: self.density, button, memory: memory(kind) };
         }
     }
 }
@@ -462,7 +482,8 @@ impl RowForm {
 impl Place {
     /// Before the actor is placed.
     fn nowhere() -> Place {
-        Place { rect: Rect::default(), density: Density::Bar, button: None }
+        let memory = Memory::None;
+        Place { rect: Rect::default(), density: Density::Bar, button: None, memory }
     }
 }
 
@@ -487,11 +508,14 @@ fn pipes(plan: &Plan, layout: &Layout) -> Vec<Pipe> {
         let side = if turned { rect.w } else { rect.h };
         let count = ends.len() as f32;
         let middle = across(rect.centre());
-        if turned && ends.len() > 1 {
-            // Straight down wherever the other end lies above or below this card.
-            let (low, high) = (rect.x + 14.0, rect.right() - 14.0);
-            let step = ((high - low) / count).min(32.0);
-            return (across(place(other).centre()).clamp(low, high), step);
+        if turned {
+            // Straight down: both ends in the middle of the narrower card, if the wider reaches it.
+            let far = place(other);
+            let narrow = if far.w < rect.w { far } else { rect };
+            let margin = 14.0_f32.min(rect.w * 0.4);
+            let step = ((rect.w - 2.0 * margin) / count).min(32.0);
+            let x = across(narrow.centre()).clamp(rect.x + margin, rect.right() - margin);
+            return (x, if far.w < rect.w { 32.0_f32.min(far.w) } else { step.max(1.0) });
         }
         let step = ((side - 16.0).max(side * 0.5) / count).min(32.0);
         (middle + (nth - (count - 1.0) / 2.0) * step, step)

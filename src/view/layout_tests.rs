@@ -9,7 +9,7 @@ fn star(producers: u16, consumers: u16) -> Plan {
     let mut plan = Plan::default();
     plan.kinds.extend((0..producers).map(|_| Kind::Producer));
     plan.kinds.push(Kind::Broker { queues: 1 });
-    plan.kinds.extend((0..consumers).map(|_| Kind::Consumer { buffer: false }));
+    plan.kinds.extend((0..consumers).map(|_| Kind::Consumer { memory: Memory::Beside }));
     plan.joins.extend((0..producers).map(|p| (p, producers)));
     plan.joins.extend((0..consumers).map(|c| (producers, producers + 1 + c)));
     plan
@@ -18,7 +18,7 @@ fn star(producers: u16, consumers: u16) -> Plan {
 /// A producer and `stations` consumers one after another.
 fn tandem(stations: u16) -> Plan {
     let mut plan = Plan { kinds: vec![Kind::Producer], joins: Vec::new() };
-    plan.kinds.extend((0..stations).map(|_| Kind::Consumer { buffer: true }));
+    plan.kinds.extend((0..stations).map(|_| Kind::Consumer { memory: Memory::Below }));
     plan.joins.extend((0..stations).map(|s| (s, s + 1)));
     plan
 }
@@ -33,7 +33,10 @@ fn plans() -> Vec<(String, Plan)> {
     for n in [1, 2, 4, 10] {
         plans.push((format!("tandem {n}"), tandem(n)));
     }
-    let pair = Plan { kinds: vec![Kind::Requester, Kind::Responder], joins: vec![(0, 1)] };
+    let pair = Plan {
+        kinds: vec![Kind::Requester, Kind::Consumer { memory: Memory::Below }],
+        joins: vec![(0, 1)],
+    };
     plans.push(("pair".into(), pair));
     let alone = Plan { kinds: vec![Kind::Broker { queues: 20 }], joins: vec![] };
     plans.push(("alone".into(), alone));

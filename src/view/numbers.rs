@@ -43,6 +43,18 @@ pub fn span(span: SimSpan) -> String {
     }
 }
 
+/// A span in the unit that [`span`] gives `like`, without naming it: parts beside their sum.
+pub fn span_like(part: SimSpan, like: SimSpan) -> String {
+    let ns = part.as_ns();
+    match like.as_ns() {
+        0..US => ns.to_string(),
+        US..MS => format!("{}.{}", ns / US, ns % US / 100),
+        MS..S => format!("{}.{}", ns / MS, ns % MS / (100 * US)),
+        S..MIN => format!("{}.{:03}", ns / S, ns % S / MS),
+        _ => span(part),
+    }
+}
+
 /// A span without trailing zeros, for settings and axes: "40 ms", "1.5 s", "2 min".
 pub fn short_span(span: SimSpan) -> String {
     let ns = span.as_ns();
@@ -154,6 +166,14 @@ mod tests {
         assert_eq!(span(SimSpan::ms(2_952)), "2.952 s");
         assert_eq!(span(SimSpan::ms(245_250)), "4 min 05.2 s");
         assert_eq!(plain(span(SimSpan::s(9_000_000))), "2 500 h 00 min");
+    }
+
+    #[test]
+    fn parts_are_in_the_unit_of_their_sum() {
+        let like = SimSpan::ms(128);
+        assert_eq!(span_like(SimSpan::us(48_250), like), "48.2");
+        assert_eq!(span_like(SimSpan::ns(900), like), "0.0");
+        assert_eq!(span_like(SimSpan::ms(40), SimSpan::s(2)), "0.040");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::caption::Caption;
 use super::cards::Cards;
 use super::draw::{Anchor, Glyph, Pen, Point, Rect, Scene, Shape, bold, plain, pt};
 use super::frame::{Body, Dot, Frame, Life};
-use super::layout::{Kind, Layout, Plan};
+use super::layout::{Kind, Layout, Memory, Plan};
 use super::numbers::{clock, count, instant, percent, short_span, span};
 use super::text_width::text_width;
 use super::tokens::Token;
@@ -66,7 +66,12 @@ pub fn plan(frame: &Frame, cast: &Cast) -> Plan {
         Body::Producer { .. } => Kind::Producer,
         Body::Broker { queues, .. } => Kind::Broker { queues: queues.len() as u16 },
         Body::Worker { workers, .. } => {
-            Kind::Consumer { buffer: fed_directly(actor) || held_more_than_worked(actor, *workers) }
+            let memory = match (fed_directly(actor), held_more_than_worked(actor, *workers)) {
+                (true, _) => Memory::Below,
+                (false, true) => Memory::Beside,
+                (false, false) => Memory::None,
+            };
+            Kind::Consumer { memory }
         }
         Body::Requester { .. } => Kind::Requester,
     };
@@ -103,22 +108,23 @@ impl Staged<'_> {
         scene.clear();
         let least = if self.look.lang == Lang::Zh || self.layout.turned { 12.0 } else { 11.0 };
         let mut pen = Pen { scene, least };
-        self.paths(&mut pen);
+        let names = self.paths(&mut pen);
         let turned = self.layout.turned;
         let mut cards = Cards { pen: &mut pen, cast: self.cast, look: self.look, turned };
         for (n, (card, place)) in self.frame.cards.iter().zip(&self.layout.places).enumerate() {
             cards.draw(ActorId(n as u16), card, place);
         }
-        self.numbers(&mut pen);
+        self.numbers(&mut pen, names);
         if let (Some(at), Some(caption)) = (self.layout.caption, caption) {
             self.caption(&mut pen, at, caption);
         }
         self.buttons()
     }
 
-    /// Names, flows and cuts of the paths.
-    fn paths(&self, pen: &mut Pen<'_>) {
+    /// Names, flows and cuts of the paths; answers where names stand.
+    fn paths(&self, pen: &mut Pen<'_>) -> Vec<Rect> {
         let lang = self.look.lang;
+        let mut names = Vec::new();
         for (n, (path, pipe)) in self.frame.paths.iter().zip(&self.layout.pipes).enumerate() {
             let channel = crate::model::ChannelId(n as u16);
             for points in pipe.points.windows(2).step_by(2) {
@@ -156,15 +162,20 @@ impl Staged<'_> {
             if !alone {
                 continue;
             }
-            if self.layout.turned {
+            let (at, anchor, room) = if self.layout.turned {
                 let room = middle.x - pipe.width / 2.0 - 20.0;
-                let at = pt(middle.x - pipe.width / 2.0 - 9.0, middle.y + 1.0);
-                pen.first(at, Anchor::End, face, room, &[&text, &delay]);
+                (pt(middle.x - pipe.width / 2.0 - 9.0, middle.y + 1.0), Anchor::End, room)
             } else {
                 let at = pt(middle.x, middle.y - pipe.width / 2.0 - 8.0);
-                pen.first(at, Anchor::Middle, face, pipe.length - 12.0, &[&text, &delay]);
+                (at, Anchor::Middle, pipe.length - 12.0)
+            };
+            if 0.0 < pen.first(at, anchor, face, room, &[&text, &delay]) {
+                if let Some(Shape::Words(words)) = pen.scene.shapes.last() {
+                    names.push(words.bounds());
+                }
             }
         }
+        names
     }
 
     /// Whether no other pipe runs beside this one.
@@ -183,9 +194,8 @@ impl Staged<'_> {
     }
 
     /// Numbers at dots, when there are few, and the ring around the chosen one.
-    fn numbers(&self, pen: &mut Pen<'_>) {
+    fn numbers(&self, pen: &mut Pen<'_>, mut taken: Vec<Rect>) {
         let few = self.frame.dots.len() <= LABELLED;
-        let mut taken: Vec<Rect> = Vec::new();
         let is_chosen = |msg: MsgId| self.look.chosen == Chosen::Message(msg);
         for dot in self.frame.dots.iter().filter(|dot| few || is_chosen(dot.msg)) {
             let at = self.place(dot);
@@ -247,7 +257,7 @@ impl Staged<'_> {
                 Life::Crashed { .. } => (Act::Restart(actor), RESTART),
                 Life::Paused => (Act::Resume(actor), RESUME),
                 Life::Up if sends => {
-                    let wide = text_width(SEND_ONE.get(lang), 12.0, false) + 12.0 < rect.w;
+                    let wide = text_width(SEND_ONE.get(lang), 12.0, false) + 24.0 < rect.w;
                     (Act::Send(actor), if wide { SEND_ONE } else { SEND })
                 }
                 Life::Up => (Act::Crash(actor), CRASH),

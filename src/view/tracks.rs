@@ -11,7 +11,7 @@ use crate::param::{Lang, Text};
 use super::charts::{Chart, Entry, Layer, Mark};
 use super::draw::Pattern;
 use super::inspect::fill_of;
-use super::numbers::{count, per_second, short_span, span};
+use super::numbers::{count, per_second, short_span, span, span_like};
 use super::tokens::Token;
 
 /// One of the charts.
@@ -276,7 +276,9 @@ impl Reader<'_> {
         let entry = |cause: Cause| {
             let (ink, pattern) = fill_of(cause);
             let mark = Mark::Swatch { ink, pattern };
-            self.entry(mark, cause.text().get(self.lang), ns(now[cause.index()]))
+            let part = SimSpan::ns(now[cause.index()] as u64);
+            let like = SimSpan::ns(total(&now) as u64);
+            self.entry(mark, cause.text().get(self.lang), span_like(part, like))
         };
         let named = Cause::ALL.into_iter().rev().filter(shown).take(CAUSES_NAMED);
         Chart {
@@ -369,6 +371,9 @@ fn round_up(value: f64) -> f64 {
 
 /// Top and ticks of an axis of spans in ns.
 fn span_axis(greatest: f64) -> (f64, Vec<(f64, String)>) {
+    if greatest <= 0.0 {
+        return (1.0, Vec::new());
+    }
     let top = round_up((greatest * 1.05).max(1_000.0));
     let label = |ns: f64| (ns, short_span(SimSpan::ns(ns as u64)));
     (top, vec![label(top / 2.0), label(top)])

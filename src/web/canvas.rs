@@ -59,6 +59,12 @@ impl Canvas {
         self.context.clear_rect(0.0, 0.0, f64::from(w), f64::from(h));
     }
 
+    /// Wipes a part of it, in CSS pixels. Paint something before: that sets the scale.
+    pub fn wipe(&self, rect: Rect) {
+        let (x, y) = (f64::from(rect.x), f64::from(rect.y));
+        self.context.clear_rect(x, y, f64::from(rect.w), f64::from(rect.h));
+    }
+
     /// Paints shapes in order over what is there.
     pub fn paint(&mut self, shapes: &[Shape], theme: Theme) {
         self.theme = theme;
@@ -164,11 +170,12 @@ impl Canvas {
         self.context.clip();
         let (left, top, right, bottom) = (rect.x, rect.y, rect.right(), rect.bottom());
         self.context.begin_path();
-        let mut sum = ((left + top) / 7.0).floor() * 7.0;
+        let step = 9.9;
+        let mut sum = ((left + top) / step).floor() * step;
         while sum < right + bottom {
             self.context.move_to(f64::from(sum - top), f64::from(top));
             self.context.line_to(f64::from(sum - bottom), f64::from(bottom));
-            sum += 7.0;
+            sum += step;
         }
         self.stroke(Stroke { ink: Token::Line, width: 1.2, dash: None });
         self.context.restore();

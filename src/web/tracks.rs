@@ -139,6 +139,31 @@ impl TracksPainter {
         tracks.filter(|track| *track != Track::Distribution).map(|track| self.height(track)).sum()
     }
 
+    /// Upper edge and height of what the playhead crosses: all, or the plots below their titles.
+    fn plots(&self) -> Vec<(Track, f32, f32)> {
+        if !self.small {
+            return vec![(Track::Latency, 0.0, self.time_height())];
+        }
+        let mut top = 0.0;
+        let mut plots = Vec::new();
+        for track in self.order() {
+            let (head, height) = charts::Frame::small_plot(self.height(track));
+            plots.push((track, top + head, height));
+            top += self.height(track);
+        }
+        plots
+    }
+
+    /// The charts with the time axis as they stand below each other; a small screen shows first
+    /// what matters most. The style sheet has the same order.
+    fn order(&self) -> [Track; 4] {
+        if self.small {
+            [Track::Latency, Track::Causes, Track::Depth, Track::Throughput]
+        } else {
+            [Track::Latency, Track::Depth, Track::Throughput, Track::Causes]
+        }
+    }
+
     fn measure(&mut self) {
         let width = self.root.client_width() as f32;
         let device = dom::window().device_pixel_ratio().clamp(1.0, 3.0);
@@ -147,6 +172,8 @@ impl TracksPainter {
         }
         (self.width, self.scale) = (width, device);
         self.small = width < SMALL_BELOW;
+        let class = if self.small { "charts small" } else { "charts" };
+        let _ = self.root.set_attribute("class", class);
         self.forget();
         let size = |height: f32| {
             let device = |css: f32| ((f64::from(css) * self.scale).round() as u32).max(1);
@@ -188,32 +215,51 @@ impl TracksPainter {
             return;
         }
         self.over_key = Some((key, until, marks.to_vec()));
-        let height = self.time_height();
-        let mut scene = Scene::default();
-        let rest = Rect::new(x, 0.0, self.width - x, height);
-        if 1.0 < rest.w {
-            scene.shapes.push(Shape::Void(rest));
-            let least = if look.lang == Lang::Zh { 12.0 } else { 11.0 };
-            let mut pen = Pen { scene: &mut scene, least };
-            let face = plain(12.0, Token::Ink3);
-            let text = NOT_YET.get(look.lang);
-            let wide = pen.width(face, text);
-            if wide + 120.0 < rest.w {
-                let at = pt(rest.centre().x, 34.0);
-                let ground = Rect::new(at.x - wide / 2.0 - 6.0, at.y - 13.0, wide + 12.0, 18.0);
-                pen.scene.fill(ground, 2.0, Token::Paper);
-                pen.write(at, Anchor::Middle, face, text);
+        let plots = self.plots();
+        let mut rest = Scene::default();
+        for (_, top, height) in plots.iter().copied() {
+            let later = Rect::new(x, top, self.width - x, height);
+            if 1.0 < later.w {
+                rest.shapes.push(Shape::Void(later));
             }
         }
+        let mut scene = Scene::default();
+        not_yet(&mut scene, x, self.width, plots[0].1, look.lang);
+        let mut through = |x: f32, line: Stroke| {
+            for (_, top, height) in plots.iter().copied() {
+                scene.path(&[pt(x, top), pt(x, top + height)], line);
+            }
+        };
         for mark in marks {
-            let x = self.place(mark.at, until);
             let ink = if mark.bad { Token::BadInk } else { Token::LineStrong };
             let line = Stroke { ink, width: 1.0, dash: Some((2.0, 3.0)) };
-            scene.path(&[pt(x, 0.0), pt(x, height)], line);
+            through(self.place(mark.at, until), line);
         }
-        scene.path(&[pt(x, 0.0), pt(x, height)], stroke(Token::Accent, 1.5));
+        through(x, stroke(Token::Accent, 1.5));
         self.over.clear();
+        self.over.paint(&rest.shapes, look.theme);
+        // Stripes leave the ticks' labels free.
+        for rect in self.tick_rects() {
+            self.over.wipe(rect);
+        }
         self.over.paint(&scene.shapes, look.theme);
+    }
+
+    /// Where the labels of all ticks stand, in the pixels of the canvas above the charts.
+    fn tick_rects(&self) -> Vec<Rect> {
+        let (mut rects, mut top) = (Vec::new(), 0.0);
+        let least = if self.small { 12.0 } else { 11.0 };
+        for track in self.order() {
+            let height = self.height(track);
+            let frame = charts::Frame { width: self.width, height, labels: self.labels(), least };
+            let drawn = self.charts.iter().find(|chart| chart.track == track);
+            if let Some(picture) = drawn.and_then(|chart| chart.before.as_ref()) {
+                let moved = |rect: Rect| Rect { y: rect.y + top, ..rect };
+                rects.extend(frame.tick_rects(picture).into_iter().map(moved));
+            }
+            top += height;
+        }
+        rects
     }
 
     /// Draws the next chart whose turn it is; true: another waits.
@@ -246,6 +292,10 @@ impl TracksPainter {
             let plot = Plot::new(canvas.context(), (width, height), scale);
             // A canvas never refuses; a range without extent draws nothing.
             let _ = charts::draw(&plot.into_drawing_area(), &picture, frame, look.theme);
+            // New ticks may need room in the stripes.
+            if before.as_ref().is_none_or(|old| old.ticks != picture.ticks) {
+                self.over_key = None;
+            }
             *before = Some(picture);
             self.turn = nth + 1;
             return true;
@@ -267,6 +317,21 @@ impl TracksPainter {
             dom::fill_table(&self.twin, &rows);
             self.twin_rows = rows;
         }
+    }
+}
+
+/// Says in the first plot that the rest is not simulated yet, if there is room.
+fn not_yet(scene: &mut Scene, x: f32, right: f32, top: f32, lang: Lang) {
+    let least = if lang == Lang::Zh { 12.0 } else { 11.0 };
+    let mut pen = Pen { scene, least };
+    let face = plain(12.0, Token::Ink3);
+    let text = NOT_YET.get(lang);
+    let wide = pen.width(face, text);
+    if wide + 120.0 < right - x {
+        let at = pt((x + right) / 2.0, top + 33.0);
+        let ground = Rect::new(at.x - wide / 2.0 - 6.0, at.y - 13.0, wide + 12.0, 18.0);
+        pen.scene.fill(ground, 2.0, Token::Paper);
+        pen.write(at, Anchor::Middle, face, text);
     }
 }
 
