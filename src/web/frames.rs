@@ -11,7 +11,7 @@ use std::rc::Rc;
 use gloo_timers::callback::Timeout;
 use wasm_bindgen::JsCast;
 use wasm_bindgen::closure::Closure;
-use web_sys::KeyboardEvent;
+use web_sys::{HtmlElement, KeyboardEvent};
 use yew::Callback;
 
 use crate::web::act::Act;
@@ -22,7 +22,7 @@ use crate::web::lab::{Lab, Trail};
 use crate::web::painter::{Painter, Scene};
 use crate::web::reading::Reading;
 use crate::web::readout::Readout;
-use crate::web::shell::Shell;
+use crate::web::shell::{Shell, Tab};
 use crate::web::speed;
 
 /// Milliseconds between two readouts while time passes.
@@ -61,6 +61,8 @@ struct Shared {
     /// Stamp of the last frame in which time passed.
     last_stamp: Cell<Option<f64>>,
     last_readout: Cell<f64>,
+    /// Whether a readout is not out yet.
+    late: Cell<bool>,
     /// When a slider last changed something.
     last_slide: Cell<f64>,
     /// The link is to be written when this rings.
@@ -120,6 +122,7 @@ impl LabHandle {
             frame: RefCell::default(),
             last_stamp: Cell::new(None),
             last_readout: Cell::new(0.0),
+            late: Cell::new(false),
             last_slide: Cell::new(0.0),
             rest: RefCell::default(),
         }))
@@ -149,6 +152,9 @@ impl LabHandle {
             let act = keys::act_of(&event, &lab.0.lab.borrow().shell);
             if let Some(act) = act {
                 event.prevent_default();
+                if act == Act::Tab(Tab::Knobs) {
+                    lab.focus_knobs();
+                }
                 lab.act(act);
             }
         }));
@@ -159,6 +165,21 @@ impl LabHandle {
         self.0.rest_later();
         self.0.wake();
         Running { shared: self.0.clone(), _listeners: listeners }
+    }
+
+    /// Puts the focus on the first knob, once its panel is out.
+    fn focus_knobs(&self) {
+        /// Milliseconds until a panel that was asked for stands on the page.
+        const PANEL_MS: u32 = 60;
+        Timeout::new(PANEL_MS, || {
+            let first =
+                dom::document().query_selector(".knobs input, .knobs select, .knobs button");
+            if let Some(knob) = first.ok().flatten().and_then(|e| e.dyn_into::<HtmlElement>().ok())
+            {
+                let _ = knob.focus();
+            }
+        })
+        .forget();
     }
 
     /// Queues what the reader did, and asks for a frame.
@@ -256,9 +277,9 @@ impl Shared {
             self.pass(stamp);
             waits = self.paint(stamp);
         }
-        self.read_out(stamp);
+        self.late.set(self.read_out(stamp));
         let playing = self.lab.borrow().playing;
-        if (playing && stamp.is_some()) || waits {
+        if (playing && stamp.is_some()) || waits || self.late.get() {
             self.wake();
         }
         self.mark_idle();
@@ -330,17 +351,16 @@ impl Shared {
         waits
     }
 
-    /// Hands on a readout when it is due and differs.
-    fn read_out(self: &Rc<Shared>, stamp: Option<f64>) {
+    /// Hands on a readout when it is due and differs. True: it is not due yet.
+    fn read_out(self: &Rc<Shared>, stamp: Option<f64>) -> bool {
         let now = stamp.unwrap_or_else(dom::wall_ms);
-        let playing = self.lab.borrow().playing;
-        if playing && now - self.last_readout.get() < READOUT_MS {
-            return;
+        if stamp.is_some() && now - self.last_readout.get() < READOUT_MS {
+            return true;
         }
         self.last_readout.set(now);
         let readout = self.reading.borrow_mut().readout(&self.lab.borrow(), now);
         if self.shown.borrow().as_deref() == Some(&readout) {
-            return;
+            return false;
         }
         let readout = Rc::new(readout);
         *self.shown.borrow_mut() = Some(readout.clone());
@@ -348,6 +368,7 @@ impl Shared {
         if let Some(publish) = publish {
             publish.emit(readout);
         }
+        false
     }
 
     /// Writes the link when input has rested.
@@ -369,6 +390,7 @@ impl Shared {
     /// Idle: nothing queued, no time passing, the link written.
     fn mark_idle(&self) {
         let still = !self.lab.borrow().playing
+            && !self.late.get()
             && self.acts.borrow().is_empty()
             && self.rest.borrow().is_none();
         dom::set_idle(still);

@@ -36,6 +36,9 @@ pub struct Reading {
     alert: String,
     tick: u64,
     tick_at: f64,
+    /// Made anew with each tick: a list that flickers ten times a second cannot be read.
+    events: Rc<[Step]>,
+    events_at: Option<(u64, Lang)>,
 }
 
 impl Reading {
@@ -46,6 +49,10 @@ impl Reading {
         let cast = cast_of(session.scenario());
         let caption = caption(lab, &cast);
         self.speak(lab, &cast, &caption, wall_ms);
+        if self.events_at != Some((self.tick, lang)) {
+            self.events_at = Some((self.tick, lang));
+            self.events = events(session, &cast, lang).into();
+        }
         Readout {
             shell: lab.shell.clone(),
             story: Rc::new(story_of(lab)),
@@ -56,7 +63,7 @@ impl Reading {
             ledger: ledger(session),
             run: run(lab),
             notices: notices(lab).into(),
-            events: events(session, &cast, lang).into(),
+            events: self.events.clone(),
             status: self.status.clone(),
             alert: self.alert.clone(),
             tick: self.tick,
