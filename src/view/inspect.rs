@@ -113,6 +113,8 @@ pub struct Subject<'a> {
     pub world: &'a World,
     /// The sinks at that instant.
     pub seen: &'a Seen,
+    /// The whole story of the chosen message, when the trace has forgotten its beginning.
+    pub past: &'a [(SimTime, Fact)],
     /// The shown instant.
     pub now: SimTime,
     /// The language.
@@ -150,7 +152,10 @@ impl Subject<'_> {
     }
 
     fn message(&self, msg: MsgId) -> Inspection {
-        let facts: Vec<(SimTime, Fact)> = self.seen.trace.about(msg).copied().collect();
+        let facts: Vec<(SimTime, Fact)> = match self.past {
+            [] => self.seen.trace.about(msg).copied().collect(),
+            past => past.to_vec(),
+        };
         let account = match self.seen.accounts.get(msg) {
             Some(account) => Some(account.clone()),
             None => rebuilt(&facts),

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use crate::kernel::SimTime;
-use crate::model::{Command, Fact, Node};
+use crate::model::{Command, Fact, MsgId, Node};
 use crate::param::{Kind, Lang, Value};
 use crate::view::caption::{self, tell};
 use crate::view::inspect::{Inspection, Step, Subject, cast_of, inspect};
@@ -39,6 +39,9 @@ pub struct Reading {
     /// Made anew with each tick: a list that flickers ten times a second cannot be read.
     events: Rc<[Step]>,
     events_at: Option<(u64, Lang)>,
+    /// The story of the chosen message, and at which event it was read.
+    past: Vec<(SimTime, Fact)>,
+    past_of: Option<(MsgId, u64)>,
 }
 
 impl Reading {
@@ -59,7 +62,7 @@ impl Reading {
             clock: clock(lab, &cast),
             marks: marks(session, lang).into(),
             knobs: Rc::new(knobs(session, lang)),
-            chosen: Rc::new(chosen(lab, &cast)),
+            chosen: Rc::new(chosen(lab, &cast, self.remember(lab))),
             ledger: ledger(session),
             run: run(lab),
             notices: notices(lab).into(),
@@ -68,6 +71,26 @@ impl Reading {
             alert: self.alert.clone(),
             tick: self.tick,
         }
+    }
+
+    /// What the trace has forgotten of the chosen message; run again while the clock stands.
+    fn remember(&mut self, lab: &Lab) -> &[(SimTime, Fact)] {
+        /// Most facts of a story.
+        const LIMIT: usize = 200;
+        let session = &lab.session;
+        let Chosen::Message(msg) = lab.chosen else { return &[] };
+        let first = session.seen().trace.facts().next().map(|(at, _)| *at);
+        let born = session.seen().accounts.get(msg).map(|account| account.born);
+        let forgotten = first.zip(born).is_some_and(|(first, born)| born < first);
+        if !forgotten || lab.playing {
+            return &[];
+        }
+        let here = (msg, session.events());
+        if let Some(born) = born.filter(|_| self.past_of != Some(here)) {
+            self.past_of = Some(here);
+            self.past = session.story(msg, born, LIMIT);
+        }
+        &self.past
     }
 
     /// Sentences at most one in two seconds, the newest wins; faults at once.
@@ -281,13 +304,14 @@ fn knob(session: &Session, setting: &Setting, lang: Lang) -> Knob {
     }
 }
 
-fn chosen(lab: &Lab, cast: &Cast) -> Inspection {
+fn chosen(lab: &Lab, cast: &Cast, past: &[(SimTime, Fact)]) -> Inspection {
     let session = &lab.session;
     let subject = Subject {
         scenario: session.scenario(),
         cast,
         world: session.world(),
         seen: session.seen(),
+        past,
         now: session.now(),
         lang: lab.shell.lang,
     };
