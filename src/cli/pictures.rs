@@ -13,10 +13,12 @@ use crate::view::charts::{self, Chart, Frame, px};
 use crate::view::tokens::Token;
 use crate::view::tracks::{Track, chart, time_ticks};
 
-/// Width of a chart in CSS pixels, label column included.
+/// Width of a picture in CSS pixels.
 const WIDTH: f32 = 880.0;
-/// Width of the label column.
-const LABELS: f32 = 168.0;
+/// Paper around the chart.
+const MARGIN: f32 = 12.0;
+/// Width of the label column; the longest names of causes stand beside their values.
+const LABELS: f32 = 200.0;
 /// How much higher than on the page a chart is: on paper nothing stands below it.
 const HIGHER: f32 = 1.6;
 
@@ -27,10 +29,10 @@ pub fn write(outcome: &Outcome, folder: &Folder, lang: Lang) -> Result<(), Strin
     for track in Track::ALL {
         let mut chart = chart(track, outcome.session.seen(), end, end, lang);
         if track != Track::Distribution {
-            let ticks = time_ticks(end, WIDTH - LABELS).into_iter();
+            let ticks = time_ticks(end, WIDTH - 2.0 * MARGIN - LABELS).into_iter();
             chart.x_ticks = ticks.map(|(share, label)| (share * chart.x.1, label)).collect();
         }
-        let height = (track.height() * HIGHER).round();
+        let height = (track.height() * HIGHER + 2.0 * MARGIN).round();
         let text = draw(&chart, height, lang)?;
         folder.write(&format!("{}.svg", track.key()), |file| file.write_all(text.as_bytes()))?;
     }
@@ -43,13 +45,17 @@ fn draw(chart: &Chart, height: f32, lang: Lang) -> Result<String, String> {
     let size = (px(WIDTH) as u32, px(height) as u32);
     let mut text = String::new();
     let least = if lang == Lang::Zh { 12.0 } else { 11.0 };
-    let frame = Frame { width: WIDTH, height, labels: LABELS, least };
+    let (inner, margin) = ((WIDTH - 2.0 * MARGIN, height - 2.0 * MARGIN), px(MARGIN));
+    let frame = Frame { width: inner.0, height: inner.1, labels: LABELS, least };
     {
         let area = SVGBackend::with_string(&mut text, size).into_drawing_area();
         let (r, g, b) = paper.rgb(theme);
         let drawn = area
             .fill(&RGBColor(r, g, b))
-            .and_then(|()| charts::draw(&area, chart, frame, theme))
+            .and_then(|()| {
+                let chart_area = area.margin(margin, margin, margin, margin);
+                charts::draw(&chart_area, chart, frame, theme)
+            })
             .and_then(|()| area.present());
         drawn.map_err(|error| format!("cannot draw `{}`: {error}", chart.title))?;
     }

@@ -61,7 +61,7 @@ impl Progress {
         let bar = self.bar.get_or_insert_with(|| {
             let target = ProgressDrawTarget::stderr_with_hz(10);
             let bar = ProgressBar::with_draw_target(Some(1_000), target);
-            let style = ProgressStyle::with_template("{bar:40} {percent:>3} %  {msg}");
+            let style = ProgressStyle::with_template("{bar:30} {percent:>3} %  {wide_msg}");
             bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
             bar
         });

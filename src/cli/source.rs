@@ -55,12 +55,15 @@ pub fn open(text: &OsStr, changes: &Changes, lang: Lang) -> Result<Start, String
     let mut link = link_to(text, lang)?;
     let opened = link.open().map_err(|notices| say_all(&notices, lang))?;
     let mut scenario = opened.scenario;
-    let wanted = wanted(changes, lang)?;
-    let counts_first = |(path, _): &(String, String)| !path.ends_with(".count");
-    let mut sorted = wanted;
-    sorted.sort_by_key(counts_first);
-    for (path, value) in sorted {
-        scenario.set(&path, &value).map_err(|problem| problem.say(lang))?;
+    let mut wanted = wanted(changes, lang)?;
+    // Sizes of groups first: others may speak of members that only then exist.
+    wanted.sort_by_key(|(path, _)| !path.ends_with(".count"));
+    for (path, value) in wanted {
+        scenario.set(&path, &value).map_err(|problem| {
+            let file = changes.times.as_ref().filter(|_| path == format!("{}.times", changes.of));
+            let place = file.map(|file| format!("{}: ", file.display())).unwrap_or_default();
+            place + &problem.say(lang)
+        })?;
         match path.as_str() {
             "seed" => link.seed = Some(scenario.seed),
             _ => link.sets.push((path, value)),
