@@ -57,6 +57,8 @@ pub struct Room {
     pub embed: bool,
     /// Whether a line for the caption is kept free below.
     pub caption: bool,
+    /// The stage takes all the height there is, with its cards in the middle.
+    pub fill: bool,
 }
 
 /// How much of a card is drawn.
@@ -263,7 +265,11 @@ fn upright(plan: &Plan, layers: &[Vec<usize>], room: Room) -> Layout {
     let columns: Vec<Column> =
         layers.iter().map(|layer| column(plan, layer, room, room.height - TOP - below)).collect();
     let content = columns.iter().map(|column| column.height).fold(0.0, f32::max);
-    let least = if room.embed { 0.0 } else { LEAST_HEIGHT };
+    let least = match (room.fill, room.embed) {
+        (true, _) => room.height,
+        (false, true) => 0.0,
+        (false, false) => LEAST_HEIGHT,
+    };
     let height = (content + TOP + below).max(least.min(room.height));
     let middle = TOP + (height - TOP - below) / 2.0;
 

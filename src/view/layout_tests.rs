@@ -50,6 +50,7 @@ fn rooms() -> impl Iterator<Item = Room> {
             height: if width < 480.0 { 400.0 } else { 340.0 },
             embed,
             caption: !embed && 480.0 <= width,
+            fill: embed,
         })
     })
 }
@@ -121,15 +122,16 @@ fn messages_run_from_sources_to_sinks() {
 #[test]
 fn the_stage_is_turned_on_narrow_screens_only() {
     let plan = star(1, 3);
-    let at =
-        |width, embed| layout(&plan, Room { width, height: 400.0, embed, caption: false }).turned;
+    let at = |width, embed| {
+        layout(&plan, Room { width, height: 400.0, embed, caption: false, fill: false }).turned
+    };
     assert!(!at(960.0, false) && at(799.0, false));
     assert!(!at(738.0, true) && at(479.0, true));
 }
 
 #[test]
 fn three_consumers_stand_in_full_cards_beside_their_broker() {
-    let room = Room { width: 960.0, height: 300.0, embed: false, caption: true };
+    let room = Room { width: 960.0, height: 300.0, embed: false, caption: true, fill: false };
     let layout = layout(&star(1, 3), room);
     assert!(layout.places.iter().all(|place| place.density == Density::Full));
     assert_eq!(layout.height, 276.0);
@@ -140,7 +142,7 @@ fn three_consumers_stand_in_full_cards_beside_their_broker() {
 
 #[test]
 fn many_consumers_become_rows_then_bars() {
-    let room = Room { width: 960.0, height: 340.0, embed: false, caption: true };
+    let room = Room { width: 960.0, height: 340.0, embed: false, caption: true, fill: false };
     let density = |n| layout(&star(1, n), room).places[3].density;
     assert_eq!(density(3), Density::Full);
     assert_eq!(density(6), Density::Row);
@@ -152,6 +154,6 @@ fn many_consumers_become_rows_then_bars() {
 fn a_loop_between_actors_does_not_hang() {
     let mut plan = star(1, 2);
     plan.joins.push((2, 1));
-    let room = Room { width: 960.0, height: 340.0, embed: false, caption: true };
+    let room = Room { width: 960.0, height: 340.0, embed: false, caption: true, fill: false };
     assert_eq!(layout(&plan, room).pipes.len(), 4);
 }

@@ -38,6 +38,8 @@ const MANY_CARDS: usize = 40;
 const MANY_CARDS_REST_MS: f64 = 60.0;
 /// The twin is written this often while time runs.
 const TWIN_MS: f64 = 1_000.0;
+/// From this height on a frame shows whole cards.
+const ROOMY: f32 = 276.0;
 /// How far from a dot a pointer may be.
 const REACH: f32 = 14.0;
 
@@ -83,7 +85,7 @@ impl StagePainter {
             image: None,
             fill,
             resized,
-            room: Room { width: 0.0, height: 0.0, embed: fill, caption: false },
+            room: Room { width: 0.0, height: 0.0, embed: fill, caption: false, fill },
             scale: 1.0,
             plan: Plan::default(),
             layout: Layout::default(),
@@ -163,7 +165,9 @@ impl StagePainter {
         } else {
             (window * 0.42).clamp(276.0, 460.0) as f32
         };
-        Room { width, height, embed: look.embed, caption: !look.embed && 480.0 <= width }
+        // A frame with room for whole cards shows them; a low one gets the small ones.
+        let embed = look.embed && height < ROOMY;
+        Room { width, height, embed, caption: !embed && 480.0 <= width, fill: self.fill }
     }
 
     /// The scene has other places: canvases, ground and height follow.
