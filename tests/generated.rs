@@ -9,7 +9,7 @@ use inflight::world::{reference, schema};
 
 fn is_fresh(path: &str, text: &str) {
     let file = format!("{}/{path}", env!("CARGO_MANIFEST_DIR"));
-    if std::env::var_os("UPDATE").is_some() {
+    if std::env::var_os("UPDATE").is_some_and(|set| set == "1") {
         std::fs::write(&file, text).expect("the file can be written");
     }
     let there = std::fs::read_to_string(&file).unwrap_or_default();
