@@ -320,14 +320,15 @@ impl Shared {
         often
     }
 
-    fn pass(&self, stamp: f64) {
+    fn pass(self: &Rc<Shared>, stamp: f64) {
         let mut lab = self.lab.borrow_mut();
         let before = self.last_stamp.replace(lab.playing.then_some(stamp));
-        if let Some(before) = before {
-            lab.pass((stamp - before).max(0.0));
-            if !lab.playing {
-                self.last_stamp.set(None);
-            }
+        let Some(before) = before.filter(|_| lab.playing) else { return };
+        lab.pass((stamp - before).max(0.0));
+        if !lab.playing {
+            // The end, or a limit: the link shows it.
+            self.last_stamp.set(None);
+            self.rest_later();
         }
     }
 

@@ -55,7 +55,6 @@ fn act(key: &Key, shell: &Shell) -> Option<Act> {
         "," | "<" => return Some(Act::StepBack(steps)),
         "[" => return Some(Act::Faster(-1)),
         "]" => return Some(Act::Faster(1)),
-        "Escape" if shell.drawer => return Some(Act::Drawer(false)),
         "Escape" => return Some(Act::Choose(Chosen::Nothing)),
         _ => {}
     }
@@ -92,5 +91,61 @@ fn letter(key: &Key, shell: &Shell) -> Option<Act> {
         "c" if lab => Some(Act::CrashChosen),
         "n" if lab => Some(Act::SendOne),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use super::*;
+    use crate::web::shell::Theme;
+
+    fn shell() -> Shell {
+        Shell {
+            lang: Lang::En,
+            theme: Theme::Auto,
+            dark: false,
+            steps: false,
+            letters: true,
+            place: Place::Lab,
+            sheet: Sheet::None,
+            tab: Tab::Charts,
+            drawer: false,
+            embed: None,
+            autoplay: false,
+            unknown: Rc::new([]),
+        }
+    }
+
+    fn press(name: &str, shift: bool, control: bool, shell: &Shell) -> Option<Act> {
+        act(&Key { name: name.to_string(), shift, control }, shell)
+    }
+
+    #[test]
+    fn the_point_steps_one_event_and_ten_with_shift() {
+        let shell = shell();
+        assert_eq!(press(".", false, false, &shell), Some(Act::Step(1)));
+        assert_eq!(press(">", true, false, &shell), Some(Act::Step(10)));
+        assert_eq!(press("<", true, true, &shell), Some(Act::StepBack(10)));
+    }
+
+    #[test]
+    fn a_control_keeps_its_own_keys() {
+        let shell = shell();
+        assert_eq!(press(" ", false, false, &shell), Some(Act::Toggle));
+        for name in [" ", "Home", "End", "ArrowLeft", "ArrowRight"] {
+            assert_eq!(press(name, false, true, &shell), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn letters_can_be_switched_off_and_a_sheet_has_its_own_keys() {
+        let quiet = Shell { letters: false, ..shell() };
+        assert_eq!(press("l", false, false, &quiet), None);
+        assert_eq!(press(".", false, false, &quiet), Some(Act::Step(1)));
+        let sheet = Shell { sheet: Sheet::Share, ..shell() };
+        assert_eq!(press(" ", false, false, &sheet), None);
+        assert_eq!(press("l", false, false, &shell()), Some(Act::Lang(Lang::Zh)));
     }
 }

@@ -343,6 +343,7 @@ impl Lab {
 
     fn choose(&mut self, chosen: Chosen) -> Trail {
         self.chosen = chosen;
+        self.shell.drawer = chosen != Chosen::Nothing;
         if chosen != Chosen::Nothing {
             self.shell.tab = Tab::Chosen;
         }
@@ -417,12 +418,13 @@ impl Lab {
         Some(say(&setting, &value))
     }
 
-    /// Everything as the document says, from the start; the seed stays.
+    /// Everything as the document says, at the same instant; the seed stays.
     fn reset(&mut self) -> Trail {
         let seed = self.session.scenario().seed;
-        let (place, speed) = (self.shell.place, self.speed);
+        let (place, speed, now) = (self.shell.place, self.speed, self.session.now());
         self.enter(address::visit_source(&self.source.clone()));
         self.seed(&seed.to_string());
+        self.session.seek(now);
         self.shell.place = place;
         self.speed = speed;
         Trail::Replace
