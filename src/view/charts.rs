@@ -132,7 +132,7 @@ pub struct Frame {
 }
 
 /// Space between the label column's values and the plot.
-const LABEL_GAP: f32 = 20.0;
+const LABEL_GAP: f32 = 8.0;
 /// Height of the line above the plot when there is no label column.
 const HEAD: f32 = 20.0;
 /// Height of the axis below a plot with an axis of its own.

@@ -50,7 +50,7 @@ pub fn span_like(part: SimSpan, like: SimSpan) -> String {
         0..US => ns.to_string(),
         US..MS => format!("{}.{}", ns / US, ns % US / 100),
         MS..S => format!("{}.{}", ns / MS, ns % MS / (100 * US)),
-        S..MIN => format!("{}.{:03}", ns / S, ns % S / MS),
+        S..MIN => format!("{}.{:02}", ns / S, ns % S / (10 * MS)),
         _ => span(part),
     }
 }
@@ -173,7 +173,7 @@ mod tests {
         let like = SimSpan::ms(128);
         assert_eq!(span_like(SimSpan::us(48_250), like), "48.2");
         assert_eq!(span_like(SimSpan::ns(900), like), "0.0");
-        assert_eq!(span_like(SimSpan::ms(40), SimSpan::s(2)), "0.040");
+        assert_eq!(span_like(SimSpan::ms(40), SimSpan::s(2)), "0.04");
     }
 
     #[test]

@@ -196,6 +196,7 @@ impl Staged<'_> {
     /// Numbers at dots, when there are few, and the ring around the chosen one.
     fn numbers(&self, pen: &mut Pen<'_>, mut taken: Vec<Rect>) {
         let few = self.frame.dots.len() <= LABELLED;
+        let floor = self.layout.height - if self.layout.caption.is_some() { 26.0 } else { 2.0 };
         let is_chosen = |msg: MsgId| self.look.chosen == Chosen::Message(msg);
         for dot in self.frame.dots.iter().filter(|dot| few || is_chosen(dot.msg)) {
             let at = self.place(dot);
@@ -225,7 +226,10 @@ impl Staged<'_> {
             let spot = spots.into_iter().find(|spot| {
                 let rect = Rect::new(spot.x - wide / 2.0, spot.y - 10.0, wide, 12.0);
                 let free = !taken.iter().any(|other| other.overlaps(&rect.grown(2.0)));
-                free && !cards().any(|card| card.overlaps(&rect.grown(2.0)))
+                let inside = 2.0 <= rect.x && rect.right() <= self.layout.width - 2.0;
+                free && inside
+                    && rect.bottom() <= floor
+                    && !cards().any(|card| card.overlaps(&rect.grown(2.0)))
             });
             if let Some(spot) = spot {
                 pen.write(spot, Anchor::Middle, face, &text);

@@ -40,6 +40,8 @@ const MANY_CARDS_REST_MS: f64 = 60.0;
 const TWIN_MS: f64 = 1_000.0;
 /// From this height on a frame shows whole cards.
 const ROOMY: f32 = 276.0;
+/// A dot's tail is a fifth of the way, at most so many pixels.
+const TAIL_PX: f32 = 36.0;
 /// How far from a dot a pointer may be.
 const REACH: f32 = 14.0;
 
@@ -207,7 +209,8 @@ impl StagePainter {
         if dots.len() <= TAILED {
             for dot in dots.iter().filter(|dot| has_tail(dot.glyph)) {
                 let pipe = &self.layout.pipes[dot.channel.index()];
-                let behind = if dot.back { dot.at + 0.2 } else { dot.at - 0.2 };
+                let tail = (TAIL_PX / pipe.length.max(1.0)).min(0.2);
+                let behind = if dot.back { dot.at + tail } else { dot.at - tail };
                 self.raster.tail(&pipe.part(dot.at.min(behind), dot.at.max(behind)), dot.glyph);
             }
         }
