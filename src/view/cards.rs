@@ -7,9 +7,9 @@ use crate::kernel::SimSpan;
 use crate::model::ActorId;
 use crate::param::{Lang, Param, Text};
 
-use super::cells::{RowStyle, clock, progress, row, void};
+use super::cells::{RowStyle, clock, progress, row};
 use super::draw::{Anchor, Glyph, Pen, Rect, Stroke, bold, plain, pt, stroke};
-use super::frame::{Body, Card, Held, Life, Queue, Row, Work};
+use super::frame::{Body, Card, Life, Row, Work};
 use super::layout::{Density, Memory, Place};
 use super::numbers::{count, span};
 use super::tokens::Token;
@@ -29,13 +29,6 @@ const NEXT_IN: Text = Text::new("{0} in {1}", "{1} 后发 {0}");
 const BLOCKED: Text = Text::new("blocked, waiting: {0}", "被阻塞，等待 {0}");
 const WAITING: Text = Text::new("waiting: {0}", "等待 {0}");
 const SILENT: Text = Text::new("sends no more", "不再发送");
-const READY: Text = Text::new("ready", "待投递");
-const READY_N: Text = Text::new("ready {0}", "待投递 {0}");
-const OF_LIMIT: Text = Text::new("of {0}", "上限 {0}");
-const NEXT_OUT: Text = Text::new("next out", "下一条");
-const HELD: Text = Text::new("delivered, not yet acknowledged", "已投递、未确认");
-const HELD_SHORT: Text = Text::new("not yet acknowledged", "未确认");
-const AT_THE_DOOR: Text = Text::new("blocked senders: {0}", "被阻塞的发送方 {0}");
 const CLIENTS: Text = Text::new("clients: {0}", "客户端 {0}");
 const WAITS_FOR: Text = Text::new("waits for {0}", "等待 {0} 的答复");
 const WAIT_FOR_N: Text = Text::new("waiting: {0} of {1}", "等待答复 {0}/{1}");
@@ -74,11 +67,11 @@ impl Cards<'_, '_> {
         }
     }
 
-    fn lang(&self) -> Lang {
+    pub(super) fn lang(&self) -> Lang {
         self.look.lang
     }
 
-    fn say(&self, text: Text, parts: &[&str]) -> String {
+    pub(super) fn say(&self, text: Text, parts: &[&str]) -> String {
         fill(text, self.lang(), parts)
     }
 
@@ -100,16 +93,18 @@ impl Cards<'_, '_> {
     }
 
     /// The name, as long as it fits.
-    fn title(&mut self, actor: ActorId, x: f32, base: f32, room: f32, size: f32) -> f32 {
+    pub(super) fn title(&mut self, actor: ActorId, x: f32, base: f32, room: f32, size: f32) -> f32 {
         let name = self.cast.name(actor, self.lang()).to_string();
         let short = self.cast.shorts[actor.index()].clone();
         let face = bold(size, Token::Ink);
-        let smaller = bold(size - 2.0, Token::Ink);
         let at = pt(x, base);
-        if self.pen.width(face, &name) <= room {
-            return self.pen.write(at, Anchor::Start, face, &name);
+        for size in [size, 13.0, 12.0] {
+            let face = bold(size.min(face.size), Token::Ink);
+            if self.pen.width(face, &name) <= room {
+                return self.pen.write(at, Anchor::Start, face, &name);
+            }
         }
-        self.pen.first(at, Anchor::Start, smaller, room, &[&name, &short])
+        self.pen.first(at, Anchor::Start, bold(13.0, Token::Ink), room, &[&short])
     }
 
     /// A full card on an upright stage, all kinds but the broker.
@@ -451,154 +446,6 @@ fn round_up(span: SimSpan) -> SimSpan {
         unit = unit.saturating_mul(10);
         if unit == u64::MAX {
             return SimSpan::MAX;
-        }
-    }
-}
-
-/// A broker's parts.
-type Parts<'a> = (&'a [Queue], &'a [Held], u64);
-
-impl Cards<'_, '_> {
-    /// Queues with their cells; below, what consumers hold.
-    fn broker(
-        &mut self,
-        actor: ActorId,
-        card: &Card,
-        rect: Rect,
-        (queues, held, waiting): Parts<'_>,
-        full: bool,
-    ) {
-        let (x, room) = (rect.x + 14.0, rect.w - 28.0);
-        let right = rect.right() - 14.0;
-        let small_card = !full || rect.h < 100.0;
-        let size = if small_card { 13.0 } else { 15.0 };
-        let used = self.title(actor, x, rect.y + 22.0, room, size) + 10.0;
-        let at = pt(right, rect.y + 22.0);
-        if let Life::Crashed { ago, .. } = card.life {
-            let texts =
-                [self.say(CRASHED_AGO, &[&span(ago)]), CRASHED.get(self.lang()).to_string()];
-            let face = plain(12.0, Token::BadInk);
-            self.pen.first(at, Anchor::End, face, room - used, &[&texts[0], &texts[1]]);
-            return;
-        }
-        if waiting != 0 {
-            let text = self.say(AT_THE_DOOR, &[&count(waiting)]);
-            let face = plain(12.0, Token::WarnInk);
-            self.pen.first(at, Anchor::End, face, room - used, &[&text]);
-        } else if let ([queue], false) = (queues, self.turned || small_card) {
-            let face = plain(12.0, Token::Ink2);
-            self.pen.first(at, Anchor::End, face, room - used, &[&queue.name]);
-        } else if let [queue] = queues {
-            let text = self.say(READY_N, &[&count(queue.ready.total)]);
-            let face = plain(12.0, Token::Ink2);
-            self.pen.first(at, Anchor::End, face, room - used, &[&text]);
-        }
-        let mut y = rect.y + 30.0;
-        for queue in queues.iter().take(12) {
-            y = self.queue(queue, (queues.len(), small_card), Rect::new(x, y, room, rect.h));
-        }
-        if !small_card && !held.is_empty() {
-            self.held_by(held, Rect::new(x, y, room, rect.bottom() - y));
-        }
-    }
-
-    /// One queue from `at.y` on; answers where the next thing may stand.
-    fn queue(&mut self, queue: &Queue, (n, small_card): (usize, bool), at: Rect) -> f32 {
-        let head = !self.turned && !small_card && n < 3;
-        let mut y = at.y;
-        let mut cells = Rect::new(at.x, y, at.w, 26.0);
-        if head {
-            let mut x = at.x;
-            let lang = self.lang();
-            let label = if n == 1 { READY.get(lang).to_string() } else { queue.name.clone() };
-            let (face, strong) = (plain(12.0, Token::Ink2), bold(12.0, Token::Ink));
-            let base = y + 18.0;
-            x += self.pen.write(pt(x, base), Anchor::Start, face, &label) + 10.0;
-            let ready = count(queue.ready.total);
-            x += self.pen.write(pt(x, base), Anchor::Start, strong, &ready) + 8.0;
-            let next = NEXT_OUT.get(lang);
-            let faint = plain(11.0, Token::Ink3);
-            let right = pt(at.right(), base);
-            let used = self.pen.first(right, Anchor::End, faint, at.right() - x, &[next]) + 8.0;
-            if let Some(limit) = queue.capacity {
-                let text = self.say(OF_LIMIT, &[&count(u64::from(limit))]);
-                self.pen.first(pt(x, base), Anchor::Start, face, at.right() - x - used, &[&text]);
-            }
-            y += 26.0;
-            cells = Rect::new(at.x, y, at.w, 24.0);
-        } else if 1 < n {
-            // Several queues: the name before the cells, the number behind.
-            let face = plain(11.0, Token::Ink2);
-            let name =
-                self.pen.first(pt(at.x, y + 15.0), Anchor::Start, face, 64.0, &[&queue.name]);
-            let strong = bold(12.0, Token::Ink);
-            let ready = count(queue.ready.total);
-            let used = self.pen.write(pt(at.right(), y + 15.0), Anchor::End, strong, &ready);
-            let left = if 0.0 < name { 70.0 } else { 0.0 };
-            cells = Rect::new(at.x + left, y, at.w - left - used.max(24.0) - 6.0, 20.0);
-        }
-        if small_card && n == 1 {
-            cells.h = 18.0;
-            cells.y += 4.0;
-        }
-        let style = RowStyle {
-            room: cells,
-            places: queue.capacity.map(u64::from),
-            head_right: true,
-            signs: true,
-            chosen: self.look.chosen,
-        };
-        row(self.pen, &queue.ready, style);
-        cells.bottom() + 8.0
-    }
-
-    /// What consumers hold: cells with numbers if all fit, else cells, else a bar each.
-    fn held_by(&mut self, held: &[Held], at: Rect) {
-        let lang = self.lang();
-        let total: u64 = held.iter().map(|held| held.row.total).sum();
-        let base = at.y + if self.turned { 10.0 } else { 18.0 };
-        let face = plain(12.0, if self.turned { Token::Ink3 } else { Token::Ink2 });
-        let texts = [HELD.get(lang), HELD_SHORT.get(lang)];
-        let text = if self.turned { &texts[1..] } else { &texts[..] };
-        self.pen.first(pt(at.x, base), Anchor::Start, face, at.w - 40.0, text);
-        self.pen.write(pt(at.right(), base), Anchor::End, bold(12.0, Token::Ink), &count(total));
-        let top = base + 9.0;
-        let line = Rect::new(at.x, top, at.w, (at.bottom() - 8.0 - top).clamp(10.0, 22.0));
-        let places = |held: &Held| u64::from(held.slots).clamp(1, 3).max(held.row.total);
-        let numbered: f32 =
-            held.iter().map(|held| 24.0 + 35.0 * places(held) as f32).sum::<f32>() - 8.0;
-        let short = held.iter().map(|held| self.cast.shorts[held.by.index()].len()).max();
-        let label = if short.unwrap_or(0) <= 2 { 17.0 } else { 25.0 };
-        let each = (line.w + 8.0) / held.len().max(1) as f32 - 8.0;
-        let mut x = line.x;
-        for one in held {
-            let w = if numbered <= line.w && !self.turned {
-                label + 35.0 * places(one) as f32 - 2.0
-            } else {
-                each
-            };
-            let named = label + 12.0 < w && !self.turned;
-            let mut cells = Rect::new(x, line.y, w, line.h);
-            if named {
-                let name = self.cast.shorts[one.by.index()].clone();
-                let face = plain(11.0, Token::Ink3);
-                self.pen.write(pt(x, line.y + line.h / 2.0 + 4.0), Anchor::Start, face, &name);
-                cells = Rect::new(x + label, line.y, w - label, line.h);
-            }
-            self.pen.scene.hit(Rect::new(x, line.y, w, line.h), Chosen::Actor(one.by));
-            if one.gone && one.row.total == 0 {
-                void(self.pen, cells, one.slots.clamp(1, 3));
-            } else {
-                let style = RowStyle {
-                    room: cells,
-                    places: (0 < one.slots).then_some(u64::from(one.slots)),
-                    head_right: false,
-                    signs: false,
-                    chosen: self.look.chosen,
-                };
-                row(self.pen, &one.row, style);
-            }
-            x += w + 8.0;
         }
     }
 }

@@ -209,11 +209,16 @@ pub fn draw<DB: DrawingBackend>(
                 }
             }
             Layer::Bars { bars, ink } => {
-                let style = pencil.fill(*ink);
-                let bars = bars.iter().filter(|bar| 0.0 < bar.2);
-                context.draw_series(
-                    bars.map(|&(from, to, high)| Rectangle::new([(from, 0.0), (to, high)], style)),
-                )?;
+                // One outline: single bars would leave seams between pixels.
+                let mut outline = Vec::with_capacity(2 * bars.len() + 2);
+                outline.extend(bars.first().map(|bar| (bar.0, 0.0)));
+                outline
+                    .extend(bars.iter().flat_map(|&(from, to, high)| [(from, high), (to, high)]));
+                outline.extend(bars.last().map(|bar| (bar.1, 0.0)));
+                if 2 < outline.len() {
+                    let style = pencil.fill(*ink);
+                    context.draw_series(std::iter::once(Polygon::new(outline, style)))?;
+                }
             }
         }
     }

@@ -25,6 +25,12 @@ pub const CELLS: usize = 400;
 pub const DOTS: usize = 20_000;
 /// Messages that pass a point in a second of the viewer's time before they become a flow.
 pub const FLOW_PER_SECOND: f64 = 2_000.0;
+/// Messages on one lane whose rate is said, because they are too many to count.
+const MANY_ON_LANE: usize = 400;
+/// Messages on one lane before they become a flow.
+const FLOW_ON_LANE: usize = 12_000;
+/// Most that wait in line at an end of a channel and are drawn.
+const IN_LINE: usize = 16;
 
 /// One instant.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -48,8 +54,10 @@ pub struct Path {
     pub loss_ppm: u32,
     /// Nothing passes.
     pub is_cut: bool,
-    /// Messages a second, when there are too many for dots.
-    pub flow: Option<f64>,
+    /// Messages a second, when there are too many to tell apart.
+    pub rate: Option<f64>,
+    /// They are drawn as a flow, not as dots.
+    pub is_flow: bool,
     /// Messages that wait at the entrance and at the exit.
     pub waiting: [u64; 2],
 }
@@ -61,6 +69,8 @@ pub struct Dot {
     pub channel: ChannelId,
     /// Where: 0 at the channel's `from`, 1 at its `to`.
     pub at: f32,
+    /// Its place in the line of those that wait at that end: 1 is the first; 0 for what moves.
+    pub in_line: u8,
     /// Whether it runs towards `from`.
     pub back: bool,
     /// What it is.
@@ -218,16 +228,23 @@ impl Frame {
         for (n, channel) in world.ground.channels.iter().enumerate() {
             let Channel::Ideal(ideal) = &channel.machine;
             let [forth, back] = &ideal.lanes;
-            let flow = flow(forth, speed).or_else(|| flow(back, speed));
+            let rates = [rate(forth), rate(back)];
+            let flows = |(lane, rate): (&LaneState, &Option<f64>)| {
+                FLOW_ON_LANE < lane.flight.len()
+                    || rate.is_some_and(|rate| FLOW_PER_SECOND < rate * speed)
+            };
+            let is_flow = [forth, back].into_iter().zip(&rates).any(flows);
+            let many = MANY_ON_LANE <= forth.flight.len().max(back.flight.len());
             let waits = |held: usize| held as u64;
             frame.paths.push(Path {
                 delay: ideal.params.delay,
                 loss_ppm: ideal.params.loss.0,
                 is_cut: ideal.is_cut,
-                flow,
+                rate: rates[0].or(rates[1]).filter(|_| is_flow || many),
+                is_flow,
                 waiting: [waits(forth.stalled.len()), waits(forth.inbox.len())],
             });
-            if flow.is_none() && frame.dots.len() < DOTS {
+            if !is_flow && frame.dots.len() < DOTS {
                 let id = ChannelId(n as u16);
                 frame.dots_of(id, Lane::Forth, forth);
                 frame.dots_of(id, Lane::Back, back);
@@ -246,21 +263,19 @@ impl Frame {
             let Some((glyph, msg)) = sign(&flying.parcel) else { continue };
             let share = share(self.now, flying);
             let at = if back { 1.0 - share } else { share };
-            self.dots.push(Dot { channel, at, back, glyph, msg });
+            self.dots.push(Dot { channel, at, in_line: 0, back, glyph, msg });
         }
-        let unread = state.inbox.iter().map(|flying| (&flying.parcel, 1.0_f32, -1.0_f32));
-        let stalled = state.stalled.iter().map(|(_, parcel)| (parcel, 0.0, 1.0));
-        // What waits at an end stands in a line, the first to go at the end.
-        for (line, parcels) in
-            [unread.take(12).collect::<Vec<_>>(), stalled.take(12).collect()].iter().enumerate()
-        {
-            for (i, (parcel, end, step)) in parcels.iter().enumerate() {
+        let unread = state.inbox.iter().map(|flying| &flying.parcel);
+        let stalled = state.stalled.iter().map(|(_, parcel)| parcel);
+        // What waits stands in a line, the first to go at the end.
+        let far = if back { 0.0 } else { 1.0 };
+        let unread = unread.zip(std::iter::repeat(far));
+        let stalled = stalled.zip(std::iter::repeat(1.0 - far)).take(IN_LINE);
+        for line in [unread.take(IN_LINE).collect::<Vec<_>>(), stalled.collect()] {
+            for (i, (parcel, at)) in line.into_iter().enumerate() {
                 let Some((glyph, msg)) = sign(parcel) else { continue };
                 let glyph = if glyph == Glyph::Ack { glyph } else { Glyph::Wait };
-                let i = if line == 1 { parcels.len() - 1 - i } else { i };
-                let share = end + step * (0.05 + 0.07 * i as f32);
-                let at = if back { 1.0 - share } else { share };
-                self.dots.push(Dot { channel, at, back, glyph, msg });
+                self.dots.push(Dot { channel, at, in_line: i as u8 + 1, back, glyph, msg });
             }
         }
     }
@@ -273,7 +288,7 @@ fn first_message(world: &World) -> Option<Dot> {
         _ => None,
     });
     let (_, channel) = producers.min_by_key(|(at, _)| *at)?;
-    Some(Dot { channel, at: 0.08, back: false, glyph: Glyph::New, msg: MsgId(1) })
+    Some(Dot { channel, at: 0.08, in_line: 0, back: false, glyph: Glyph::New, msg: MsgId(1) })
 }
 
 /// How far a parcel has come. What waits for the bytes ahead has not started.
@@ -298,16 +313,15 @@ fn sign(parcel: &Parcel) -> Option<(Glyph, MsgId)> {
     Some((glyph, parcel.about()?))
 }
 
-/// Messages per second on a lane, if there are too many for dots.
-fn flow(lane: &LaneState, speed: f64) -> Option<f64> {
+/// Messages per second on a lane, when there are enough of them to say.
+fn rate(lane: &LaneState) -> Option<f64> {
     let n = lane.flight.len();
     if n < 64 {
         return None;
     }
     let (first, last) = (lane.flight.front()?, lane.flight.back()?);
     let span = last.arrive.since(first.arrive).as_secs_f64();
-    let rate = (n - 1) as f64 / span.max(1e-9);
-    (FLOW_PER_SECOND < rate * speed).then_some(rate)
+    Some((n - 1) as f64 / span.max(1e-9))
 }
 
 /// An actor's card.

@@ -44,6 +44,20 @@ pub struct Plan {
     pub kinds: Vec<Kind>,
     /// By channel id: from, to.
     pub joins: Vec<(u16, u16)>,
+    /// By actor id: how wide its name is on a full card; missing ones take no room.
+    pub names: Vec<u16>,
+}
+
+impl Plan {
+    /// The size of an actor's card on an upright stage: a long name widens a full one.
+    fn size(&self, actor: usize, density: Density, embed: bool) -> (f32, f32) {
+        let kind = self.kinds[actor];
+        let (w, h) = size(kind, density, embed);
+        let name = self.names.get(actor).copied().unwrap_or(0);
+        let widens = density == Density::Full && !embed && !is_broker(kind);
+        let beside = if sends(kind) { 28.0 } else { BESIDE_NAME };
+        if widens { (w.max((f32::from(name) + beside).min(WIDEST)), h) } else { (w, h) }
+    }
 }
 
 /// The room there is.
@@ -126,6 +140,10 @@ const LEAST_HEIGHT: f32 = 276.0;
 const LEAST_PIPE: f32 = 56.0;
 /// Length of a pipe on a turned stage.
 const TURNED_PIPE: f32 = 46.0;
+/// Room beside a worker's name: margins and its button.
+const BESIDE_NAME: f32 = 88.0;
+/// The widest card of a worker.
+const WIDEST: f32 = 236.0;
 /// Below this width the stage is turned.
 const TURN_BELOW: f32 = 800.0;
 /// Below this width the stage in a frame is turned.
@@ -237,7 +255,7 @@ struct Column {
 fn column(plan: &Plan, layer: &[usize], room: Room, height: f32) -> Column {
     let of = |density| {
         let sizes = layer.iter().map(|&actor| {
-            let (w, h) = size(plan.kinds[actor], density, room.embed);
+            let (w, h) = plan.size(actor, density, room.embed);
             let button = density == Density::Full && sends(plan.kinds[actor]) && !room.embed;
             (w, h + if button { SEND_BUTTON } else { 0.0 })
         });
@@ -307,7 +325,7 @@ fn place_column(
         let x = left_middle.x + start * (width + between);
         // What hangs below a card does not count: pipes meet cards in their middle.
         let height: f32 =
-            part.iter().map(|&actor| size(plan.kinds[actor], column.density, embed).1).sum::<f32>();
+            part.iter().map(|&actor| plan.size(actor, column.density, embed).1).sum::<f32>();
         let hangs = column.density == Density::Full && !embed;
         let buttons = |upto: usize| {
             let n = part[..upto].iter().filter(|&&a| hangs && sends(plan.kinds[a])).count();
@@ -317,7 +335,7 @@ fn place_column(
         let mut y = left_middle.y - (height + gaps + buttons(part.len() - 1)) / 2.0;
         for &actor in part {
             let kind = plan.kinds[actor];
-            let (natural, h) = size(kind, column.density, embed);
+            let (natural, h) = plan.size(actor, column.density, embed);
             let w = natural.min(width);
             let rect = Rect::new(x + (width - w) / 2.0, y, w, h);
             places[actor] = Place {

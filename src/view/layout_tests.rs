@@ -17,7 +17,7 @@ fn star(producers: u16, consumers: u16) -> Plan {
 
 /// A producer and `stations` consumers one after another.
 fn tandem(stations: u16) -> Plan {
-    let mut plan = Plan { kinds: vec![Kind::Producer], joins: Vec::new() };
+    let mut plan = Plan { kinds: vec![Kind::Producer], ..Plan::default() };
     plan.kinds.extend((0..stations).map(|_| Kind::Consumer { memory: Memory::Below }));
     plan.joins.extend((0..stations).map(|s| (s, s + 1)));
     plan
@@ -36,9 +36,10 @@ fn plans() -> Vec<(String, Plan)> {
     let pair = Plan {
         kinds: vec![Kind::Requester, Kind::Consumer { memory: Memory::Below }],
         joins: vec![(0, 1)],
+        ..Plan::default()
     };
     plans.push(("pair".into(), pair));
-    let alone = Plan { kinds: vec![Kind::Broker { queues: 20 }], joins: vec![] };
+    let alone = Plan { kinds: vec![Kind::Broker { queues: 20 }], joins: vec![], ..Plan::default() };
     plans.push(("alone".into(), alone));
     plans
 }

@@ -2,6 +2,7 @@
 //!
 //! It reads a session and answers plain data; `web` paints it, the command line prints it.
 
+mod broker_card;
 pub mod caption;
 pub mod cards;
 pub mod cells;

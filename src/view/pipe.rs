@@ -8,6 +8,11 @@ use super::draw::{Point, pt};
 /// Pieces of equal length that a curve is cut into.
 const PIECES: usize = 48;
 
+/// Pixels from one to the next that waits in line.
+const LINE_STEP: f32 = 13.0;
+/// The share of a pipe that a line of waiting messages may take.
+const LINE_SHARE: f32 = 0.6;
+
 /// A channel's way.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Pipe {
@@ -27,6 +32,13 @@ impl Pipe {
         let rest = place - i as f32;
         let (a, b) = (self.points[i], self.points[i + 1]);
         pt(a.x + (b.x - a.x) * rest, a.y + (b.y - a.y) * rest)
+    }
+
+    /// The place of the `nth` (from 1) that waits in line at an end, if the line reaches so far.
+    pub fn in_line(&self, end: f32, nth: u8) -> Option<Point> {
+        let away = (f32::from(nth) - 0.5) * LINE_STEP;
+        let share = away / self.length.max(1.0);
+        (share <= LINE_SHARE).then(|| self.at(if end < 0.5 { share } else { 1.0 - share }))
     }
 
     /// The part between two shares as a broken line.

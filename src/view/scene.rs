@@ -4,7 +4,7 @@
 //! from [`Frame::dots`].
 
 use crate::model::{ActorId, MsgId};
-use crate::param::{Lang, Text};
+use crate::param::{Lang, Said, Text};
 
 use super::caption::Caption;
 use super::cards::Cards;
@@ -78,7 +78,15 @@ pub fn plan(frame: &Frame, cast: &Cast) -> Plan {
     Plan {
         kinds: frame.cards.iter().map(|card| &card.body).enumerate().map(kind).collect(),
         joins: cast.ends.iter().map(|(from, to)| (from.0, to.0)).collect(),
+        names: cast.names.iter().map(name_width).collect(),
     }
+}
+
+/// How wide a name is on a full card in the wider of the languages, so that a switch of the
+/// language moves nothing.
+fn name_width(name: &Said) -> u16 {
+    let wide = |lang| text_width(name.get(lang), 15.0, true);
+    wide(Lang::En).max(wide(Lang::Zh)).ceil() as u16
 }
 
 /// The radius of dots when there are so many.
@@ -88,6 +96,12 @@ pub fn radius(n_dots: usize) -> f32 {
         61..=300 => 4.2,
         _ => 2.5,
     }
+}
+
+/// Where a dot stands, unless it waits in a line that is too long to be drawn.
+pub fn place_of(layout: &Layout, dot: &Dot) -> Option<Point> {
+    let pipe = &layout.pipes[dot.channel.index()];
+    if dot.in_line == 0 { Some(pipe.at(dot.at)) } else { pipe.in_line(dot.at, dot.in_line) }
 }
 
 /// Everything of an instant that is composed into a scene.
@@ -148,17 +162,17 @@ impl Staged<'_> {
                 (false, ppm) => fill(PATH_LOSSY, lang, &[&delay, &percent(u64::from(ppm))]),
             };
             let unread = path.waiting[1];
-            let text = if unread > 12 { fill(UNREAD, lang, &[&count(unread)]) } else { text };
-            let text = match path.flow {
+            let text = if 1 < unread { fill(UNREAD, lang, &[&count(unread)]) } else { text };
+            let text = match path.rate {
                 Some(rate) => fill(FLOW, lang, &[&count(round_rate(rate))]),
                 None => text,
             };
-            let face = match path.flow {
+            let face = match path.rate {
                 Some(_) => bold(12.0, Token::Ink),
                 None => plain(11.0, Token::Ink3),
             };
             // One name for each bundle: paths of one kind between the same layers read alike.
-            let alone = self.is_alone(n) || path.is_cut;
+            let alone = self.is_alone(n) || path.is_cut || path.is_flow;
             if !alone {
                 continue;
             }
@@ -189,17 +203,20 @@ impl Staged<'_> {
     }
 
     /// Where a dot stands.
-    pub fn place(&self, dot: &Dot) -> Point {
-        self.layout.pipes[dot.channel.index()].at(dot.at)
+    pub fn place(&self, dot: &Dot) -> Option<Point> {
+        place_of(self.layout, dot)
     }
 
     /// Numbers at dots, when there are few, and the ring around the chosen one.
     fn numbers(&self, pen: &mut Pen<'_>, mut taken: Vec<Rect>) {
-        let few = self.frame.dots.len() <= LABELLED;
+        let moving = self.frame.dots.iter().filter(|dot| dot.in_line == 0).count();
+        let few = moving <= LABELLED;
         let floor = self.layout.height - if self.layout.caption.is_some() { 26.0 } else { 2.0 };
         let is_chosen = |msg: MsgId| self.look.chosen == Chosen::Message(msg);
-        for dot in self.frame.dots.iter().filter(|dot| few || is_chosen(dot.msg)) {
-            let at = self.place(dot);
+        for dot in
+            self.frame.dots.iter().filter(|dot| (few && dot.in_line == 0) || is_chosen(dot.msg))
+        {
+            let Some(at) = self.place(dot) else { continue };
             let small = dot.glyph == Glyph::Ack;
             if is_chosen(dot.msg) && !small {
                 pen.scene.shapes.push(Shape::Ring { centre: at, radius: 10.5 });
@@ -363,7 +380,7 @@ pub fn twin(frame: &Frame, cast: &Cast, lang: Lang) -> Vec<TwinRow> {
 /// Which dot lies nearest to a point, within reach of a finger or a pointer.
 pub fn dot_at(staged: &Staged<'_>, at: Point, reach: f32) -> Chosen {
     let near = staged.frame.dots.iter().filter_map(|dot| {
-        let away = super::pipe::distance(staged.place(dot), at);
+        let away = super::pipe::distance(staged.place(dot)?, at);
         (away <= reach).then_some((away, dot.msg))
     });
     let nearest = near.min_by(|a, b| a.0.total_cmp(&b.0));

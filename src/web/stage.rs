@@ -200,14 +200,14 @@ impl StagePainter {
         self.raster.begin();
         self.raster.set_radius(scene::radius(dots.len()));
         for (path, pipe) in self.frame.paths.iter().zip(&self.layout.pipes) {
-            if let Some(rate) = path.flow {
+            if let (true, Some(rate)) = (path.is_flow, path.rate) {
                 // Twice as wide for each tenfold of the rate at which a flow begins.
                 let share = libm::log10((rate / 2_000.0).max(1.0)).min(2.0) as f32;
                 self.raster.band(pipe, pipe.width * (0.3 + 0.25 * share), Glyph::Flight);
             }
         }
         if dots.len() <= TAILED {
-            for dot in dots.iter().filter(|dot| has_tail(dot.glyph)) {
+            for dot in dots.iter().filter(|dot| dot.in_line == 0 && has_tail(dot.glyph)) {
                 let pipe = &self.layout.pipes[dot.channel.index()];
                 let tail = (TAIL_PX / pipe.length.max(1.0)).min(0.2);
                 let behind = if dot.back { dot.at + tail } else { dot.at - tail };
@@ -215,8 +215,9 @@ impl StagePainter {
             }
         }
         for dot in dots {
-            let at = self.layout.pipes[dot.channel.index()].at(dot.at);
-            self.raster.dot(at, dot.glyph);
+            if let Some(at) = scene::place_of(&self.layout, dot) {
+                self.raster.dot(at, dot.glyph);
+            }
         }
         if let Some((pixels, image)) = &self.image {
             pixels.copy_from(self.raster.pixels());
