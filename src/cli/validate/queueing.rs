@@ -26,8 +26,6 @@ use runs::Outcome;
 /// The schema of records that are replayed here.
 pub const SCHEMA: &str = "queueing/1";
 
-/// A value within this part of theory is good enough whatever its interval.
-const CLOSE: f64 = 0.02;
 /// The part of all values that must lie in their 99 % interval.
 const LEAST_INSIDE: f64 = 0.97;
 
@@ -123,9 +121,8 @@ fn fault(quantity: &Quantity, estimate: &Estimate) -> Option<String> {
         let wide = 100.0 * half / theory.abs();
         return Some(format!("{name}: the interval is {wide:.1} % wide on either side"));
     }
-    let off = (value - theory).abs();
-    let good = off <= half.max(CLOSE * theory.abs());
-    (!good).then(|| format!("{name}: {value:.6} +- {half:.6}, theory {theory}"))
+    (!quantity.is_met(estimate))
+        .then(|| format!("{name}: {value:.6} +- {half:.6}, theory {theory}"))
 }
 
 /// How many values lie in their intervals.

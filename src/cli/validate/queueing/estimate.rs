@@ -12,6 +12,9 @@
 
 use super::collect::{N_SHAPES, Spans, Sums};
 
+/// A value within this part of theory is good enough whatever its interval.
+pub const CLOSE: f64 = 0.02;
+
 /// A figure as a quotient of two sums over a batch.
 pub type Ratio = fn(&Sums) -> (f64, f64);
 
@@ -44,6 +47,23 @@ pub struct Quantity {
 }
 
 impl Quantity {
+    /// Whether the value lies in its interval or close to theory.
+    pub fn is_met(&self, estimate: &Estimate) -> bool {
+        let off = (estimate.value - self.theory).abs();
+        off <= estimate.half.max(CLOSE * self.theory.abs())
+    }
+
+    /// Whether the interval is narrow enough to judge the value.
+    ///
+    /// One value in a hundred lies outside its interval by chance. Such a value is measured on
+    /// until the interval is much narrower than asked, or the contradiction beyond doubt.
+    pub fn is_settled(&self, estimate: &Estimate) -> bool {
+        let (half, limit) = (estimate.half, self.limit() * self.theory.abs());
+        let beyond_doubt = 2.5 * half < (estimate.value - self.theory).abs();
+        let judged = self.is_met(estimate) || beyond_doubt || half <= 0.4 * limit;
+        self.theory == 0.0 || (half <= limit && judged)
+    }
+
     /// How wide the interval may be on either side, as a part of the theory.
     pub fn limit(&self) -> f64 {
         match self.figure {

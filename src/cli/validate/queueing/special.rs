@@ -74,12 +74,14 @@ struct Peak {
     n_delayed: u64,
     delays: u64,
     most_delay: u64,
+    n_done: u64,
     over_at: Option<u64>,
 }
 
 /// `fluid_peak`: even arrivals at a peak rate, then at a lower one, into even work.
 ///
-/// The fluid's backlog is what waits; its delay ends when the work begins.
+/// The fluid's backlog is what waits; its delay ends when the work begins. What is at work counts
+/// by the part that is left: over even work that is half a message on average.
 pub fn fluid_peak(row: Row<'_>) -> Result<Answer, String> {
     let peak_seconds = row.given("peak_seconds")?;
     let service = 1.0 / row.given("service_rate")?;
@@ -118,7 +120,7 @@ pub fn fluid_peak(row: Row<'_>) -> Result<Answer, String> {
         ("max_delay", peak.most_delay as f64 / NS),
         ("messages_delayed", peak.n_delayed as f64),
         ("mean_delay_of_delayed", peak.delays as f64 / NS / peak.n_delayed as f64),
-        ("area_message_seconds", area as f64 / NS),
+        ("area_message_seconds", area as f64 / NS + peak.n_done as f64 * service / 2.0),
     ]
     .into_iter()
     .map(|(key, value)| of(key, value))
@@ -147,6 +149,7 @@ impl Peak {
                 self.most_delay = self.most_delay.max(delay);
             }
             Fact::Done { .. } => {
+                self.n_done += 1;
                 self.n_in -= 1;
                 if self.n_in == 0 && peak_end < at && self.over_at.is_none() {
                     self.over_at = Some(at);
@@ -192,8 +195,7 @@ pub fn transient(params: &Value, results: &Value, seed: u64) -> Result<Answer, S
                 outcome.estimates.push((empty, mean(sum[2], sum[2], runs)));
             }
         }
-        let narrow = |(q, e): &(Quantity, Estimate)| e.half <= q.limit() * q.theory;
-        if outcome.estimates.iter().all(narrow) || MOST_RUNS <= n_done {
+        if outcome.estimates.iter().all(|(q, e)| q.is_settled(e)) || MOST_RUNS <= n_done {
             return Ok(Answer::Measured(outcome));
         }
     }

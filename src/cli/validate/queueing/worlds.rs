@@ -24,7 +24,7 @@ impl Default for Draft {
         for key in ["title", "story", "question"] {
             writeln!(text, "{key} = {words}").expect("a string takes all");
         }
-        text.push_str("seed = 1\nuntil = \"1s\"\n");
+        text.push_str("seed = 1\nuntil = \"30d\"\n");
         Draft { text }
     }
 }
