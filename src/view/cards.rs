@@ -355,8 +355,18 @@ impl Cards<'_, '_> {
         let x = rect.x + 12.0;
         let inside = place.button.filter(|button| rect.overlaps(button));
         let right = inside.map_or(rect.right() - 10.0, |button| button.x - 6.0);
-        let base = rect.y + rect.h / 2.0 + 4.5;
         let size = if rect.h < 40.0 { 12.0 } else { 15.0 };
+        if let (Body::Producer { rate, .. }, false) = (&card.body, self.turned || rect.h < 50.0) {
+            // Tall enough for two lines.
+            self.title(actor, x, rect.y + 24.0, right - x, 15.0);
+            let crashed = matches!(card.life, Life::Crashed { .. });
+            let text =
+                if crashed { CRASHED.get(self.lang()).into() } else { rate.label(self.lang()) };
+            let face = plain(12.0, if crashed { Token::BadInk } else { Token::Ink2 });
+            self.pen.first(pt(x, rect.y + 43.0), Anchor::Start, face, right - x, &[&text]);
+            return;
+        }
+        let base = rect.y + rect.h / 2.0 + 4.5;
         let used = self.title(actor, x, base, right - x, size) + 10.0;
         let room = right - x - used;
         let at = pt(right, base);

@@ -215,7 +215,7 @@ fn size(kind: Kind, density: Density, embed: bool) -> (f32, f32) {
             let queues = f32::from(queues.clamp(1, 12));
             (306.0, 94.0 + if queues < 3.0 { 58.0 } else { 28.0 } * queues)
         }
-        (Kind::Consumer { .. }, Density::Full) if embed => (158.0, 42.0),
+        (Kind::Consumer { .. }, Density::Full) if embed => (172.0, 42.0),
         (Kind::Consumer { memory: Memory::Below }, Density::Full) => (188.0, 98.0),
         (Kind::Consumer { .. }, Density::Full) => (188.0, 72.0),
         (Kind::Broker { .. }, Density::Row) => (220.0, 64.0),
@@ -418,7 +418,8 @@ fn row_form(plan: &Plan, layer: &[usize], free: f32, touch: bool) -> RowForm {
     let most = ((free + BESIDE) / (least + BESIDE)).floor().max(1.0) as usize;
     let across = layer.len().min(most);
     let lines = layer.len().div_ceil(across);
-    let button = if works && touch { 42.0 } else { 0.0 };
+    // A card that has a line of its own has its button beside it.
+    let button = if works && touch && 1 < across { 42.0 } else { 0.0 };
     let mut form = RowForm { density: Density::Full, across, lines, card, button };
     while 2 < form.lines && form.flatten(plan, layer, free) {}
     form
@@ -489,7 +490,7 @@ impl RowForm {
             let y = corner.y + line as f32 * (height + gap(self.density));
             let mut rect = Rect::new(x, y, slot, height);
             let full = self.density == Density::Full;
-            let button = if full && sends(kind) && self.across == 1 {
+            let button = if full && self.across == 1 && !is_broker(kind) {
                 let w = 98.0_f32.min(slot * 0.36);
                 rect.w = slot - w - beside;
                 Some(Rect::new(rect.right() + beside, y, w, height))

@@ -29,6 +29,7 @@ use crate::web::dom;
 use crate::web::frames::LabHandle;
 use crate::web::painter::{self, Painter};
 use crate::web::raster::Raster;
+use crate::world::scenario::Scenario;
 use crate::world::session::Session;
 
 /// Most device pixels of a canvas of the stage.
@@ -116,9 +117,8 @@ impl StagePainter {
         let theme_changed = self.last.is_none_or(|(_, _, before)| before.theme != look.theme);
         self.last = Some(state);
         self.frame = Frame::of(world, look.speed);
-        let cast = cast_of(session.scenario());
-        if self.cast != cast {
-            self.cast = cast;
+        if !is_cast_of(&self.cast, session.scenario()) {
+            self.cast = cast_of(session.scenario());
         }
         let plan = scene::plan(&self.frame, &self.cast);
         let room = if resized || self.room.width == 0.0 { self.measure(look) } else { self.room };
@@ -302,6 +302,13 @@ impl StagePainter {
         dom::fill_table(&self.twin, &rows);
         self.twin_rows = rows;
     }
+}
+
+/// Whether the names are those of the scenario; looked at every frame, so without copies.
+fn is_cast_of(cast: &Cast, scenario: &Scenario) -> bool {
+    let names = scenario.actors.iter().map(|actor| &actor.name);
+    let ends = scenario.channels.iter().map(|c| (ActorId(c.from), ActorId(c.to)));
+    names.eq(cast.names.iter()) && ends.eq(cast.ends.iter().copied())
 }
 
 fn has_tail(glyph: Glyph) -> bool {
