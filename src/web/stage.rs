@@ -299,6 +299,7 @@ impl StagePainter {
         }
         let says = scene::stage_says(&self.frame, look.lang);
         let _ = self.front.element().set_attribute("aria-label", &says);
+        let _ = self.twin.set_attribute("aria-label", &says);
         dom::fill_table(&self.twin, &rows);
         self.twin_rows = rows;
     }

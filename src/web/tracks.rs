@@ -1,4 +1,4 @@
-//! The charts: a canvas each, and one above all with playhead, fault marks and what is still to come.
+//! The charts: a canvas each, and one above all with playhead, marks and what is still to come.
 //!
 //! A frame draws one chart at most, and no chart more often than ten times a second. The playhead
 //! moves with every frame. The time axis with its ticks is the scrubber above.
@@ -314,6 +314,7 @@ impl TracksPainter {
         if rows != self.twin_rows {
             let says = charts_say(seen, now, look.lang);
             let _ = self.over.element().set_attribute("aria-label", &says);
+            let _ = self.twin.set_attribute("aria-label", &says);
             dom::fill_table(&self.twin, &rows);
             self.twin_rows = rows;
         }

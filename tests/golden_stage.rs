@@ -1,0 +1,104 @@
+//! The stage of some presets as text, in `tests/golden/`: what is drawn where, and what is said.
+//!
+//! `UPDATE=1` rewrites them. A changed picture is reviewed like code, beside a screenshot.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use inflight::kernel::SimTime;
+use inflight::param::Lang;
+use inflight::view::caption;
+use inflight::view::draw::{Scene, Shape};
+use inflight::view::frame::Frame;
+use inflight::view::inspect::cast_of;
+use inflight::view::layout::{Room, layout};
+use inflight::view::scene::{Staged, plan};
+use inflight::view::{Chosen, Look, Theme};
+use inflight::world::{Session, Watch, preset};
+
+/// The stage of a preset at an instant, a line for each thing that is drawn.
+fn stage(id: &str, ms: u64, width: f32, lang: Lang) -> String {
+    let scenario = preset::find(id).expect("there is such a preset").open();
+    let mut session = Session::new(scenario, Watch::All);
+    session.seek(SimTime::from_ns(ms * 1_000_000));
+    let look = Look {
+        lang,
+        theme: Theme::Light,
+        chosen: Chosen::Nothing,
+        speed: 0.02,
+        playing: false,
+        embed: false,
+    };
+    let frame = Frame::of(session.world(), look.speed);
+    let cast = cast_of(session.scenario());
+    let room = Room { width, height: 400.0, embed: false, fill: false, caption: 480.0 <= width };
+    let layout = layout(&plan(&frame, &cast), room);
+    let newest = session.seen().trace.facts().rev();
+    let said = caption::last(newest, session.now(), &cast, &look);
+    let mut scene = Scene::default();
+    let staged = Staged { frame: &frame, layout: &layout, cast: &cast, look };
+    let buttons = staged.compose(said.as_ref(), &mut scene);
+
+    let mut text = format!("{id} at {ms} ms, {width} wide, {} high\n", layout.height);
+    for dot in &frame.dots {
+        let at = staged.place(dot).expect("nothing waits in these");
+        line(&mut text, "dot", at.x, at.y, &format!("{:?} {}", dot.glyph, dot.msg.0));
+    }
+    for shape in &scene.shapes {
+        match shape {
+            Shape::Words(words) => {
+                let (x, y) = (words.at.x, words.at.y);
+                line(&mut text, "words", x, y, &format!("{} ({:?})", words.text, words.ink));
+            }
+            Shape::Sentence { at, parts, .. } => {
+                let said: String = parts.iter().map(|part| part.0.as_str()).collect();
+                line(&mut text, "sentence", at.x, at.y, &said);
+            }
+            Shape::Clock { centre, passed, .. } => {
+                line(&mut text, "clock", centre.x, centre.y, &format!("{passed:.3}"));
+            }
+            Shape::Sign { centre, glyph, .. } => {
+                line(&mut text, "sign", centre.x, centre.y, &format!("{glyph:?}"));
+            }
+            Shape::Void(rect) => line(&mut text, "void", rect.x, rect.y, ""),
+            Shape::Box { .. } | Shape::Path { .. } | Shape::Ring { .. } => {}
+        }
+    }
+    for button in buttons {
+        line(&mut text, "button", button.rect.x, button.rect.y, &button.said);
+    }
+    text
+}
+
+fn line(text: &mut String, kind: &str, x: f32, y: f32, rest: &str) {
+    let row = format!("  {kind:<8} {x:>4.0} {y:>4.0}  {rest}");
+    writeln!(text, "{}", row.trim_end()).expect("a string takes all");
+}
+
+fn check(name: &str, picture: &str) {
+    let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+    let expected = std::fs::read_to_string(&file).unwrap_or_default();
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&file, picture).expect("it is ours");
+    }
+    assert!(picture == expected, "{name} is not as recorded:\n{picture}");
+}
+
+#[test]
+fn the_crash_on_a_wide_stage_in_english() {
+    let at = stage("competing-consumers", 8_045, 960.0, Lang::En);
+    check("stage-crash-en.txt", &at);
+}
+
+#[test]
+fn the_crash_on_a_phone_in_chinese() {
+    let at = stage("competing-consumers", 8_045, 390.0, Lang::Zh);
+    check("stage-crash-phone-zh.txt", &at);
+}
+
+#[test]
+fn the_first_message() {
+    let wide = stage("first-message", 0, 960.0, Lang::En);
+    let later = stage("first-message", 300, 960.0, Lang::En);
+    check("stage-first-message.txt", &(wide + &later));
+}
