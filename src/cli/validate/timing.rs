@@ -66,11 +66,8 @@ fn judge(case: &mut Case, figures: &[Figure]) {
         let off = 100.0 * (model / real - 1.0);
         format!("{name} {model:.3} for {real:.3} ({off:+.1} %)")
     };
-    let bad = figures.iter().filter(|(_, real, model)| {
-        let off = (model - real).abs();
-        !(off <= TOLERANCE * real.abs())
-    });
-    let bad: Vec<String> = bad.map(said).collect();
+    let is_met = |(_, real, model): &Figure| (model - real).abs() <= TOLERANCE * real.abs();
+    let bad: Vec<String> = figures.iter().filter(|f| !is_met(f)).map(said).collect();
     if !bad.is_empty() {
         case.verdict = Verdict::Failed(bad.join(", "));
     }

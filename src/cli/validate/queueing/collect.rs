@@ -143,7 +143,7 @@ impl Spans {
     fn start(cell: usize) -> f64 {
         let octave = (cell >> CELL_BITS).saturating_sub(1);
         let inside = cell - (octave << CELL_BITS);
-        inside as f64 * (octave as f64).exp2()
+        inside as f64 * (1_u64 << octave) as f64
     }
 }
 
@@ -232,7 +232,7 @@ impl Watch {
     pub fn new(spec: WatchSpec) -> Watch {
         let scope = |s: &ScopeSpec| {
             let decay = s.noise.map_or(0.0, |noise| noise.decay);
-            let tops = s.wait_levels.map(|level| (level as f64 * decay).exp());
+            let tops = s.wait_levels.map(|level| libm::exp(level as f64 * decay));
             Scope { spec: s.clone(), tops, ..Scope::default() }
         };
         Watch {
@@ -471,7 +471,7 @@ impl Scope {
     /// little noise now changes the sum of later waits, or the count of later waits above a level.
     fn shapes(&self, noise: &Noise, wait: u64) -> [f64; N_SHAPES] {
         let reduced = wait as f64 * noise.decay;
-        let grown = reduced.exp();
+        let grown = libm::exp(reduced);
         let mut shapes = [1.0; N_SHAPES];
         shapes[1] = reduced;
         for (shape, top) in shapes[2..].iter_mut().zip(self.tops) {

@@ -11,6 +11,7 @@
 //! mean zero on its own; shape 1 tests the means of gaps and services themselves.
 
 use super::collect::{N_SHAPES, Spans, Sums};
+use super::runs::BATCHES;
 
 /// A value within this part of theory is good enough whatever its interval.
 pub const CLOSE: f64 = 0.02;
@@ -148,7 +149,7 @@ pub fn worst_control(pool: &Pool) -> f64 {
     let deviation = |place: usize| {
         let values = pool.batches.iter().map(|b| b.controls[place]);
         let mean = values.clone().sum::<f64>() / n;
-        let square: f64 = values.map(|v| (v - mean).powi(2)).sum();
+        let square: f64 = values.map(|v| (v - mean) * (v - mean)).sum();
         let error = (square / (n - 1.0) / n).sqrt();
         if error == 0.0 { 0.0 } else { (mean / error).abs() }
     };
@@ -164,17 +165,33 @@ fn controls_for(figure: Figure) -> Vec<usize> {
     shapes.iter().flat_map(|shape| [*shape, N_SHAPES + *shape]).collect()
 }
 
+/// Fewest units of an estimate with controls, where batches are joined.
+const LEAST_UNITS: usize = 64;
+
+/// Controls by unit of so many batches.
+#[derive(Clone, Copy)]
+struct Controls<'a> {
+    columns: &'a [Vec<f64>],
+    unit: usize,
+}
+
 /// Sums of a batch to a quotient.
 type Reader<'a> = &'a dyn Fn(&Sums) -> (f64, f64);
 
 fn with(pools: &[Pool], quantity: &Quantity, controls: &[(usize, usize)]) -> Estimate {
     let pool = &pools[quantity.scope];
-    let columns: Vec<Vec<f64>> = controls
-        .iter()
-        .map(|(scope, place)| pools[*scope].batches.iter().map(|b| b.controls[*place]).collect())
-        .collect();
-    let controls = &columns[..];
-    let method = if controls.is_empty() { Method::Batches } else { Method::Controls };
+    // What a batch leaves to the next is not in its controls: with enough batches, the eight of a
+    // replication make one.
+    let n_batches = pool.batches.len();
+    let many = !controls.is_empty() && LEAST_UNITS * BATCHES as usize <= n_batches;
+    let unit = if many { BATCHES as usize } else { 1 };
+    let column = |(scope, place): &(usize, usize)| {
+        let units = pools[*scope].batches.chunks(unit);
+        units.map(|unit| unit.iter().map(|b| b.controls[*place]).sum()).collect()
+    };
+    let columns: Vec<Vec<f64>> = controls.iter().map(column).collect();
+    let controls = Controls { columns: &columns, unit };
+    let method = if controls.columns.is_empty() { Method::Batches } else { Method::Controls };
     let (value, half) = match quantity.figure {
         Figure::Mean(ratio, factor) => {
             let (value, half) = ratio_with(pool, &ratio, controls);
@@ -209,26 +226,30 @@ fn quantile(
     quantity: &Quantity,
     share: f64,
     above: Reader<'_>,
-    columns: &[Vec<f64>],
+    controls: Controls<'_>,
 ) -> (f64, f64) {
     let level = quantity.theory * NS;
-    let (got, half) = ratio_with(pool, above, columns);
+    let (got, half) = ratio_with(pool, above, controls);
     let beyond = level * 1.05;
     let (here, there) = (spans.share_above(level), spans.share_above(beyond));
-    let hazard = (here / there).ln() / (beyond - level);
+    let hazard = libm::log(here / there) / (beyond - level);
     if got <= 0.0 || !hazard.is_finite() || hazard <= 0.0 {
         return (spans.quantile(share) / NS, f64::INFINITY);
     }
     let half = half / got / hazard / NS;
-    if columns.is_empty() {
+    if controls.columns.is_empty() {
         return (spans.quantile(share) / NS, half);
     }
-    (quantity.theory + (got / (1.0 - share)).ln() / hazard / NS, half)
+    (quantity.theory + libm::log(got / (1.0 - share)) / hazard / NS, half)
 }
 
 /// A quotient of sums and half the width of its interval, after regression on the columns.
-fn ratio_with(pool: &Pool, ratio: Reader<'_>, columns: &[Vec<f64>]) -> (f64, f64) {
-    let pairs: Vec<(f64, f64)> = pool.batches.iter().map(ratio).collect();
+fn ratio_with(pool: &Pool, ratio: Reader<'_>, controls: Controls<'_>) -> (f64, f64) {
+    let Controls { columns, unit } = controls;
+    let add = |sum: (f64, f64), pair: (f64, f64)| (sum.0 + pair.0, sum.1 + pair.1);
+    let units = pool.batches.chunks(unit);
+    let pairs: Vec<(f64, f64)> =
+        units.map(|unit| unit.iter().map(ratio).fold((0.0, 0.0), add)).collect();
     let below: f64 = pairs.iter().map(|p| p.1).sum();
     let value = pairs.iter().map(|p| p.0).sum::<f64>() / below;
     let n = pairs.len() as f64;
@@ -239,7 +260,7 @@ fn ratio_with(pool: &Pool, ratio: Reader<'_>, columns: &[Vec<f64>]) -> (f64, f64
         let explained = columns.iter().zip(&means).zip(&slopes).map(|((c, m), s)| (c[i] - m) * s);
         residuals[i] - explained.sum::<f64>()
     };
-    let square: f64 = (0..residuals.len()).map(|i| left(i).powi(2)).sum();
+    let square: f64 = (0..residuals.len()).map(&left).map(|off| off * off).sum();
     let q = slopes.iter().filter(|s| **s != 0.0).count() as f64;
     if n - q < 4.0 {
         return (value, f64::INFINITY);
@@ -286,10 +307,10 @@ fn regress(y: &[f64], columns: &[Vec<f64>], means: &[f64]) -> Vec<f64> {
 /// The 99.5 % quantile of Student's law: Cornish-Fisher expansion about the normal's 2.5758.
 pub fn t_99(freedom: f64) -> f64 {
     let z = 2.575_829_3_f64;
-    let (z3, z5) = (z.powi(3), z.powi(5));
+    let (z3, z5) = (z * z * z, z * z * z * z * z);
     let first = (z3 + z) / 4.0;
     let second = (5.0 * z5 + 16.0 * z3 + 3.0 * z) / 96.0;
-    z + first / freedom + second / freedom.powi(2)
+    z + first / freedom + second / (freedom * freedom)
 }
 
 /// The mean of independent values and half the width of its interval.

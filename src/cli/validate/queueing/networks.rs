@@ -114,8 +114,8 @@ impl Net {
             if spare <= 0.0 {
                 return Err("a station is overloaded".to_owned());
             }
-            memory = memory.max((1.0 - flow / mu).powi(-2));
-            let levels = SHARES.map(|share| ns(-(1.0 - share).ln() / spare));
+            memory = memory.max(libm::pow(1.0 - flow / mu, -2.0));
+            let levels = SHARES.map(|share| ns(-libm::log(1.0 - share) / spare));
             // Only the first station sees gaps that nothing before has shaped.
             let gap = if n == 0 && self.gammas[0] == flow { NS / flow } else { 0.0 };
             let noise = Noise { service: NS / mu, gap, decay: spare / NS };
@@ -147,7 +147,7 @@ pub fn dispatch(row: Row<'_>, seed: u64) -> Result<Answer, String> {
             quantities.push(Quantity { name, theory, scope: 0, figure });
             station = Station::poisson(arrivals, service, 1);
             station.load /= servers as f64;
-            station.memory = (1.0 - station.load).powi(-2);
+            station.memory = libm::pow(1.0 - station.load, -2.0);
             station.n_consumers = servers;
             station.producer.push(("split", split.to_owned()));
         }

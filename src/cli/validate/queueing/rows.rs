@@ -100,7 +100,7 @@ impl Station {
             arrivals,
             service,
             load,
-            memory: (1.0 - load).powi(-2),
+            memory: libm::pow(1.0 - load, -2.0),
             free_gaps: true,
         }
     }

@@ -59,7 +59,7 @@ fn any_work(row: Row<'_>, arrivals: f64) -> Result<Option<Station>, String> {
     let (mean, spread, cv) = match kind {
         "deterministic" => (number(service, "mean")?, "constant", 0.0),
         "exponential" => (number(service, "mean")?, "exponential", 1.0),
-        "erlang" => (number(service, "mean")?, "erlang", number(service, "k")?.powf(-0.5)),
+        "erlang" => (number(service, "mean")?, "erlang", number(service, "k")?.sqrt().recip()),
         "hyper2" => (number(service, "mean")?, "hyper-exponential", number(service, "cv2")?.sqrt()),
         "lognormal" => (number(service, "mean")?, "log-normal", number(service, "cv2")?.sqrt()),
         "uniform" => {
@@ -78,7 +78,7 @@ fn any_work(row: Row<'_>, arrivals: f64) -> Result<Option<Station>, String> {
 fn any_gaps(row: Row<'_>, arrivals: f64) -> Result<Station, String> {
     let (law, cv) = match row.word("arrival")? {
         "D" => ("constant", 0.0),
-        "E" => ("erlang", row.given("k")?.powf(-0.5)),
+        "E" => ("erlang", row.given("k")?.sqrt().recip()),
         "H2" => ("hyper-exponential", row.given("cv2")?.sqrt()),
         "M" => ("exponential", 1.0),
         other => return Err(format!("`arrival` is `{other}`, allowed: D, E, H2, M")),
