@@ -417,17 +417,23 @@ impl<DB: DrawingBackend> Pencil<'_, DB> {
             self.text(&chart.value, (right, 8.0), HPos::Right, size, Token::Ink, true)?;
             right -= text_width(&chart.value, size, true) + 12.0;
         }
-        let least = text_width(&chart.title, size, true) + 12.0;
-        for entry in chart.entries.iter().rev() {
+        let mut room = right - text_width(&chart.title, size, true) - 12.0;
+        let width = |entry: &Entry| {
             let value = text_width(&entry.value, size, true);
-            let whole = value + 4.0 + text_width(&entry.name, size, false);
-            if entry.value.is_empty() || right - whole < least {
-                continue;
-            }
+            (value, value + 14.0 + text_width(&entry.name, size, false))
+        };
+        // The first entries matter most; they stand in their order, ending at the right.
+        let fits = chart.entries.iter().take_while(|entry| {
+            room -= width(entry).1;
+            0.0 <= room && !entry.value.is_empty()
+        });
+        let shown: Vec<&Entry> = fits.collect();
+        for entry in shown.into_iter().rev() {
+            let (value, whole) = width(entry);
             self.text(&entry.value, (right, 8.0), HPos::Right, size, Token::Ink, true)?;
             let x = right - value - 4.0;
             self.text(&entry.name, (x, 8.0), HPos::Right, size, Token::Ink2, false)?;
-            right -= whole + 10.0;
+            right -= whole;
         }
         Ok(())
     }

@@ -183,10 +183,9 @@ impl Staged<'_> {
                 let at = pt(middle.x, middle.y - pipe.width / 2.0 - 8.0);
                 (at, Anchor::Middle, pipe.length - 12.0)
             };
-            if 0.0 < pen.first(at, anchor, face, room, &[&text, &delay]) {
-                if let Some(Shape::Words(words)) = pen.scene.shapes.last() {
-                    names.push(words.bounds());
-                }
+            let written = pen.first(at, anchor, face, room, &[&text, &delay]);
+            if let (true, Some(Shape::Words(words))) = (0.0 < written, pen.scene.shapes.last()) {
+                names.push(words.bounds());
             }
         }
         names
