@@ -99,9 +99,9 @@ pub fn sized(icon: Icon, size: &'static str, class: Classes) -> Html {
     }
 }
 
-/// Draws the glyph of a state, 14 or more pixels wide.
-pub fn glyph(state: Glyph, size: &'static str) -> Html {
-    let shape = match state {
+/// The shape of a state around the origin, 12 across.
+pub fn shape(state: Glyph) -> Html {
+    match state {
         Glyph::New => html! {
             <circle r="4.4" fill="var(--paper)" stroke="var(--state-new)" stroke-width="1.6" />
         },
@@ -130,10 +130,14 @@ pub fn glyph(state: Glyph, size: &'static str) -> Html {
             <path d="M-4-4 4 4M4-4-4 4" stroke="var(--state-lost)" stroke-width="2.4"
                 stroke-linecap="round" />
         },
-    };
+    }
+}
+
+/// Draws the glyph of a state, 14 or more pixels wide.
+pub fn glyph(state: Glyph, size: &'static str) -> Html {
     html! {
         <svg class="gl" width={size} height={size} viewBox="-7 -7 14 14" aria-hidden="true">
-            { shape }
+            { shape(state) }
         </svg>
     }
 }
