@@ -527,7 +527,7 @@ fn pipes(plan: &Plan, layout: &Layout) -> Vec<Pipe> {
             .filter(|&(_, &(from, to))| if outgoing { from == actor } else { to == actor })
             .map(|(i, &(from, to))| (across(place(if outgoing { to } else { from }).centre()), i))
             .collect();
-        ends.sort_by(|a, b| a.partial_cmp(b).expect("coordinates are numbers"));
+        crate::kernel::settle(&mut ends, |a, b| a < b);
         let nth = ends.iter().position(|&(_, i)| i == channel).unwrap_or(0) as f32;
         let rect = place(actor);
         let side = if turned { rect.w } else { rect.h };

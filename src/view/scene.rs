@@ -393,6 +393,6 @@ pub fn tab_order(layout: &Layout) -> Vec<usize> {
         let rect = layout.places[n].rect;
         if layout.turned { (rect.y, rect.x) } else { (rect.x, rect.y) }
     };
-    order.sort_by(|a, b| key(a).partial_cmp(&key(b)).expect("coordinates are numbers"));
+    crate::kernel::settle(&mut order, |a, b| key(a) < key(b));
     order
 }

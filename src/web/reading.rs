@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use crate::kernel::SimTime;
+use crate::kernel::{SimTime, settle};
 use crate::model::{Command, Fact, MsgId, Node};
 use crate::param::{Kind, Lang, Value};
 use crate::view::caption::{self, tell};
@@ -185,7 +185,7 @@ fn marks(session: &Session, lang: Lang) -> Vec<Mark> {
         .take(MARKS)
         .map(|(at, command)| mark(session, at, command, lang))
         .collect();
-    marks.sort_by_key(|mark| mark.place);
+    settle(&mut marks, |a, b| a.place < b.place);
     // Moving a slider leaves many marks at one place: one is enough.
     marks.dedup_by(|a, b| a.place == b.place && a.kind == b.kind && a.words == b.words);
     marks

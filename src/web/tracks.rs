@@ -12,7 +12,7 @@ use yew::prelude::*;
 
 use plotters::drawing::IntoDrawingArea;
 
-use crate::kernel::SimTime;
+use crate::kernel::{SimTime, settle};
 use crate::model::Command;
 use crate::param::{Lang, Text};
 use crate::view::Look;
@@ -355,7 +355,7 @@ fn marks(session: &Session) -> Vec<TrackMark> {
         Some(TrackMark { at, bad })
     });
     let mut marks: Vec<TrackMark> = marks.take(MOST_MARKS).collect();
-    marks.sort_by_key(|mark| (mark.at, mark.bad));
+    settle(&mut marks, |a, b| (a.at, a.bad) < (b.at, b.bad));
     marks.dedup();
     marks
 }

@@ -296,7 +296,7 @@ fn faults(scenario: &mut Scenario, draft: &Draft, strict: bool, out: &mut Vec<Pr
             Err(_) => {}
         }
     }
-    all.sort_by_key(|fault| fault.at);
+    crate::kernel::settle(&mut all, |a, b| a.at < b.at);
     scenario.faults = all;
 }
 

@@ -5,7 +5,7 @@
 //! that are not understood are left out, and each is named in a notice.
 //! Read `tests/links/` before editing: those links must open for ever.
 
-use crate::kernel::SimTime;
+use crate::kernel::{SimTime, settle};
 use crate::model::command::Command;
 use crate::param::{Lang, Said, meant, nearest, parse_span, shorten, show_span};
 use crate::world::codec::{escape, pack, unescape, unpack};
@@ -233,7 +233,7 @@ impl Link {
                 Err(problem) => notices.push(Notice::bad(&part, &problem)),
             }
         }
-        log.sort_by_key(|(at, _)| *at);
+        settle(&mut log, |a, b| a.0 < b.0);
         let mut shown = self.shown.unwrap_or(SimTime::ZERO);
         if scenario.until < shown {
             let part = format!("t={}", show_time(shown));

@@ -3,7 +3,7 @@
 //! Invariants: the world at an instant depends only on scenario, seed and the log up to there; a
 //! seek never changes the log; a command drops what was logged for later (the run forks).
 
-use crate::kernel::SimTime;
+use crate::kernel::{SimTime, settle};
 use crate::model::command::{Command, Node};
 use crate::model::fact::Fact;
 use crate::model::message::MsgId;
@@ -87,7 +87,7 @@ impl Session {
 
     /// A session with a log to replay, at time zero. Entries are sorted by time.
     pub fn with_log(scenario: Scenario, watch: Watch, mut log: Vec<Logged>) -> Session {
-        log.sort_by_key(|entry| entry.at);
+        settle(&mut log, |a, b| a.at < b.at);
         log.truncate(MAX_LOG);
         let mut session = Session::new(scenario, watch);
         session.log = log;
