@@ -93,19 +93,21 @@ fn in_browser(name: Option<&str>) -> Outcome<Vec<String>> {
     let modules = tools::node_modules().ok_or("axe-core is needed for the browser tests")?;
     let built = site::build(&root().join("target/site"))?;
     let binary = step("the command line", site::native_binary)?;
-    step("browser tests", || {
-        let page = Server::page(&binary, &built)?;
+    let closing = step("browser tests", || {
+        let page = Server::page(&binary, &built.folder)?;
         let driver = Server::driver(&programs)?;
         let mut test = cargo();
         test.args(["test", "--locked", "--package", BROWSER_TESTS, "--lib", "--"]);
         // A browser takes a core by itself.
         test.args(["--test-threads", "2"]).args(name);
         test.env("INFLIGHT_PAGE", format!("{}/", page.url));
-        test.env("INFLIGHT_SITE", &built);
+        test.env("INFLIGHT_SITE", &built.folder);
         test.env("INFLIGHT_DRIVER", &driver.url);
         test.env("INFLIGHT_BROWSER", &programs.browser);
         test.env("INFLIGHT_AXE", modules.join("axe-core/axe.min.js"));
         test.env("INFLIGHT_SHOTS", root().join("target/browser"));
         run_tests(&mut test)
-    })
+    })?;
+    built.within_budget()?;
+    Ok(closing)
 }

@@ -8,6 +8,14 @@
 mod harness;
 
 #[cfg(test)]
+mod accessible;
+#[cfg(test)]
 mod embedding;
 #[cfg(test)]
+mod links;
+#[cfg(test)]
 mod opening;
+#[cfg(test)]
+mod presets;
+#[cfg(test)]
+mod working;
