@@ -170,7 +170,7 @@ pub fn shorten(text: &str, limit: usize) -> String {
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     /// Longer words than this are not compared: no key of ours is as long.
     const LONGEST: usize = 48;
-    let word: Vec<char> = word.chars().take(LONGEST + 1).flat_map(char::to_lowercase).collect();
+    let word: Vec<char> = word.chars().take(LONGEST + 1).map(|c| c.to_ascii_lowercase()).collect();
     if word.is_empty() || LONGEST < word.len() {
         return None;
     }

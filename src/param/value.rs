@@ -336,7 +336,8 @@ impl Spans {
             let cell = line.split([',', ';', '\t']).next().unwrap_or("");
             cell.trim().trim_matches('"').to_owned()
         });
-        let heading = |cell: &str| cell.starts_with(|c: char| c.is_alphabetic());
+        let heading =
+            |cell: &str| cell.starts_with(|c: char| c.is_ascii_alphabetic() || !c.is_ascii());
         let numbers = cells.enumerate().filter(|(i, cell)| *i != 0 || !heading(cell));
         Spans::collect(numbers.map(|(_, cell)| {
             let bare = cell.ends_with(|c: char| c.is_ascii_digit());

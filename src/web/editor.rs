@@ -77,7 +77,7 @@ pub fn Editor(props: &EditorProps) -> Html {
             let (Some(text), Some(field)) = (text, to.cast::<HtmlTextAreaElement>()) else {
                 return;
             };
-            let document = match file.name().to_lowercase().ends_with(".csv") {
+            let document = match file.name().to_ascii_lowercase().ends_with(".csv") {
                 true => lab.with(|lab| with_times(lab.session.scenario(), &text)),
                 false => Ok(text),
             };

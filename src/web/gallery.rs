@@ -71,7 +71,7 @@ pub fn Gallery(props: &GalleryProps) -> Html {
     let find = words.clone();
     let oninput = Callback::from(move |event: InputEvent| {
         let input = event.target().and_then(|t| t.dyn_into::<HtmlInputElement>().ok());
-        find.set(input.map_or(String::new(), |input| input.value().to_lowercase()));
+        find.set(input.map_or(String::new(), |input| input.value().to_ascii_lowercase()));
     });
     let mut topics: Vec<String> = Vec::new();
     for card in cards.iter() {
@@ -90,7 +90,7 @@ pub fn Gallery(props: &GalleryProps) -> Html {
         }
     };
     let shown = |card: &&Card| {
-        let text = format!("{} {} {}", card.id, card.title, card.story).to_lowercase();
+        let text = format!("{} {} {}", card.id, card.title, card.story).to_ascii_lowercase();
         topic.as_ref().is_none_or(|topic| *topic == card.topic) && text.contains(words.as_str())
     };
     let shown: Vec<&Card> = cards.iter().filter(shown).collect();

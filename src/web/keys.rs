@@ -81,7 +81,7 @@ fn letter(key: &Key, shell: &Shell) -> Option<Act> {
         Lang::Zh => Lang::En,
     };
     let lab = shell.place == Place::Lab;
-    match key.name.to_lowercase().as_str() {
+    match key.name.to_ascii_lowercase().as_str() {
         "?" | "？" => Some(Act::Sheet(Sheet::Help)),
         "l" => Some(Act::Lang(other_lang)),
         "g" if shell.embed.is_none() => {
