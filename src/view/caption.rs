@@ -130,10 +130,6 @@ fn requeued(messages: &[MsgId], broker: Run, lang: Lang) -> Sentence {
 pub fn tell(fact: &Fact, cast: &Cast, lang: Lang) -> Sentence {
     let actor = |id| cast.actor(id, lang);
     let path = |id| part(cast.channel(id, lang), Ink::Plain);
-    let ends = |id: ChannelId, back: bool| {
-        let (from, to) = cast.ends.get(id.index()).copied().unwrap_or_default();
-        if back { (actor(to), actor(from)) } else { (actor(from), actor(to)) }
-    };
     let plain = |text: &str| part(text, Ink::Plain);
     let say = |en, zh, parts: &[Run]| sentence(Text::new(en, zh), lang, parts);
     match *fact {
@@ -146,7 +142,7 @@ pub fn tell(fact: &Fact, cast: &Cast, lang: Lang) -> Sentence {
             &[number(msg), number(of), actor(at)],
         ),
         Fact::Departed { msg, channel, back, .. } => {
-            let (from, to) = ends(channel, back);
+            let (from, to) = ends(cast, channel, back, lang);
             say("{0} leaves {1} for {2}.", "{0} 从{1}出发，去往{2}。", &[number(msg), from, to])
         }
         Fact::Arrived { msg, channel, .. } => {
@@ -165,13 +161,37 @@ pub fn tell(fact: &Fact, cast: &Cast, lang: Lang) -> Sentence {
             "{1}不再保留 {0} 的副本。",
             &[number(msg), actor(by)],
         ),
+        Fact::Retried { msg, by } => {
+            say("{1} sends {0} again.", "{1}重新发送 {0}。", &[number(msg), actor(by)])
+        }
+        _ => tell_queue(fact, cast, lang),
+    }
+}
+
+/// Who writes to a channel, and who reads from it.
+fn ends(cast: &Cast, channel: ChannelId, back: bool, lang: Lang) -> (Run, Run) {
+    let (from, to) = cast.ends.get(channel.index()).copied().unwrap_or_default();
+    let (writer, reader) = if back { (to, from) } else { (from, to) };
+    (cast.actor(writer, lang), cast.actor(reader, lang))
+}
+
+/// A fact about a message at a broker.
+fn tell_queue(fact: &Fact, cast: &Cast, lang: Lang) -> Sentence {
+    let actor = |id| cast.actor(id, lang);
+    let plain = |text: &str| part(text, Ink::Plain);
+    let say = |en, zh, parts: &[Run]| sentence(Text::new(en, zh), lang, parts);
+    match *fact {
         Fact::Queued { msg, at, depth } => say(
             "{0} enters the queue of {1}; ready there: {2}.",
             "{0} 进入{1}的队列，现有 {2} 条待投递。",
             &[number(msg), actor(at), plain(&count(u64::from(depth)))],
         ),
         Fact::Dispatched { msg, at, channel, redelivered, .. } => {
-            let parts = [part(msg.0.to_string(), Ink::Again), actor(at), ends(channel, false).1];
+            let parts = [
+                part(msg.0.to_string(), Ink::Again),
+                actor(at),
+                ends(cast, channel, false, lang).1,
+            ];
             if redelivered {
                 say("{1} hands {0} to {2} once more.", "{1}把 {0} 再次投递给{2}。", &parts)
             } else {
@@ -195,6 +215,16 @@ pub fn tell(fact: &Fact, cast: &Cast, lang: Lang) -> Sentence {
             "{1}得知 {0} 被拒绝。",
             &[number(msg), actor(by)],
         ),
+        _ => tell_work(fact, cast, lang),
+    }
+}
+
+/// A fact about a message that is worked on, or waits for that.
+fn tell_work(fact: &Fact, cast: &Cast, lang: Lang) -> Sentence {
+    let actor = |id| cast.actor(id, lang);
+    let plain = |text: &str| part(text, Ink::Plain);
+    let say = |en, zh, parts: &[Run]| sentence(Text::new(en, zh), lang, parts);
+    match *fact {
         Fact::Buffered { msg, at, depth } => say(
             "{0} waits in the memory of {1}; waiting there: {2}.",
             "{0} 在{1}的内存中等待，共 {2} 条。",
@@ -219,9 +249,6 @@ pub fn tell(fact: &Fact, cast: &Cast, lang: Lang) -> Sentence {
             "{0} 在等待：{1}。",
             &[number(msg), plain(cause.text().get(lang))],
         ),
-        Fact::Retried { msg, by } => {
-            say("{1} sends {0} again.", "{1}重新发送 {0}。", &[number(msg), actor(by)])
-        }
         _ => tell_node(fact, cast, lang),
     }
 }

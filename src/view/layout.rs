@@ -336,7 +336,9 @@ fn place_column(
         for &actor in part {
             let kind = plan.kinds[actor];
             let (natural, h) = plan.size(actor, column.density, embed);
-            let w = natural.min(width);
+            // Workers of one layer are equally wide, whatever their names.
+            let alike = column.density == Density::Full && !sends(kind) && !is_broker(kind);
+            let w = if alike { width.min(WIDEST) } else { natural.min(width) };
             let rect = Rect::new(x + (width - w) / 2.0, y, w, h);
             places[actor] = Place {
                 rect,
