@@ -129,9 +129,9 @@ macro_rules! choices {
 ///
 /// Each entry: field, type, default, the range with its scale (`scale log`, or `step X`) and, where
 /// it is narrower, the slider's part of it; or `choice`, `switch`, `words N` (at most N short
-/// words), `spans N` (at most N instants, in order), `lasting N` (at most N lengths of time); whether
-/// it applies `live` or at a `restart`, name and help in English and Chinese, and the source. The
-/// key is the field with `-` for `_`.
+/// words), `spans N` (at most N instants, in order), `lasting N` (at most N lengths of time);
+/// whether it applies `live` or at a `restart`, name and help in English and Chinese, and the
+/// source. The key is the field with `-` for `_`.
 ///
 /// ```
 /// use inflight::kernel::SimSpan;

@@ -68,7 +68,8 @@ fn Page(props: &PageProps) -> Html {
         crate::web::dom::document().set_title(&format!("{title} · Inflight"));
     });
     if let Some(parts) = shell.embed {
-        return html! { <>{ patterns() }<EmbedPage lab={lab.clone()} readout={readout.clone()} {parts} /></> };
+        let page = html! { <EmbedPage lab={lab.clone()} readout={readout.clone()} {parts} /> };
+        return html! { <>{ patterns() }{ page }</> };
     }
     let top = html! { <Top lab={lab.clone()} shell={shell.clone()} {title} /> };
     let body = match shell.place {

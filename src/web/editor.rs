@@ -71,24 +71,7 @@ pub fn Editor(props: &EditorProps) -> Html {
             return;
         }
         refuse.set(None);
-        let (to, found, lab) = (to.clone(), found.clone(), file_lab.clone());
-        spawn_local(async move {
-            let text = JsFuture::from(file.text()).await.ok().and_then(|text| text.as_string());
-            let (Some(text), Some(field)) = (text, to.cast::<HtmlTextAreaElement>()) else {
-                return;
-            };
-            let document = match file.name().to_ascii_lowercase().ends_with(".csv") {
-                true => lab.with(|lab| with_times(lab.session.scenario(), &text)),
-                false => Ok(text),
-            };
-            match document {
-                Ok(text) => {
-                    found.set(Vec::new());
-                    field.set_value(&text);
-                }
-                Err(problem) => found.set(vec![problem]),
-            }
-        });
+        read_file(file, to.clone(), found.clone(), file_lab.clone());
     });
     html! {
         <SheetFrame lab={lab.clone()} {lang} title={TITLE} class="wide editor">
@@ -112,6 +95,32 @@ pub fn Editor(props: &EditorProps) -> Html {
             </div>
         </SheetFrame>
     }
+}
+
+/// Puts a chosen file into the field: a document as it is, a list of times into the scenario shown.
+fn read_file(
+    file: web_sys::File,
+    to: NodeRef,
+    found: UseStateHandle<Vec<Problem>>,
+    lab: LabHandle,
+) {
+    spawn_local(async move {
+        let text = JsFuture::from(file.text()).await.ok().and_then(|text| text.as_string());
+        let (Some(text), Some(field)) = (text, to.cast::<HtmlTextAreaElement>()) else {
+            return;
+        };
+        let document = match file.name().to_ascii_lowercase().ends_with(".csv") {
+            true => lab.with(|lab| with_times(lab.session.scenario(), &text)),
+            false => Ok(text),
+        };
+        match document {
+            Ok(text) => {
+                found.set(Vec::new());
+                field.set_value(&text);
+            }
+            Err(problem) => found.set(vec![problem]),
+        }
+    });
 }
 
 /// The scenario with its first producer sending at the recorded times of a CSV file.

@@ -59,7 +59,8 @@ pub fn Range(props: &RangeProps) -> Html {
                 <i class="tick"></i>
             }
             <input type="range" id={props.id.clone()} min="0" max={props.max.to_string()} step="1"
-                value={props.value.to_string()} aria-valuetext={props.text.clone()} {oninput} {onkeydown} />
+                value={props.value.to_string()} aria-valuetext={props.text.clone()}
+                {oninput} {onkeydown} />
         </span>
     }
 }

@@ -147,7 +147,8 @@ params! {
             help ("With confirms: how many may be under way.", "启用确认时，最多同时在途的条数。"),
             source "RabbitMQ publisher confirms, windowed";
         /// How long it waits for a confirmation.
-        confirm_timeout: SimSpan = SimSpan::s(1), range SimSpan::us(1) => SimSpan::s(3_600), scale log,
+        confirm_timeout: SimSpan = SimSpan::s(1),
+            range SimSpan::us(1) => SimSpan::s(3_600), scale log,
             slider SimSpan::ms(1) => SimSpan::s(60), applies live,
             name ("Retry after", "重试间隔"),
             help ("With confirms: how long it waits before it sends again.", "启用确认时，多久未确认就重发。"),
