@@ -11,6 +11,7 @@ pub mod fact;
 pub mod ground;
 pub mod message;
 pub mod spread;
+pub mod tcp;
 
 pub use command::{Command, Node};
 pub use fact::{Cause, Fact, FactLog, Why};

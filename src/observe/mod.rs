@@ -6,6 +6,7 @@
 pub mod account;
 pub mod histogram;
 pub mod ledger;
+pub mod segments;
 pub mod series;
 pub mod trace;
 
