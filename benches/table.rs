@@ -1,6 +1,7 @@
 //! Runs the models and prints one line for each: name, size, events, ns per event, check.
 //!
-//! `cargo bench --bench table` runs all, `-- INDEX EVENTS` one of them, `-- list` names them.
+//! `cargo bench --bench table` runs all, `-- INDEX EVENTS` one of them, `-- list` names them, and
+//! `-- seeks N` prints the ms that each of N seeks took.
 //! `cargo xtask bench` calls it and sets its figures beside those of other simulators. Times are
 //! of the processor where the system tells them, so other work on the machine disturbs less.
 
@@ -10,6 +11,7 @@ mod models;
 
 use std::time::Instant;
 
+use models::seeks::Seeks;
 use models::{CASES, Case, make};
 
 const EVENTS: u64 = 2_000_000;
@@ -31,6 +33,15 @@ fn measure(case: Case, n_events: u64) {
     println!("{name} {n} {n_run} {ns:.2} {:x}", model.check());
 }
 
+fn measure_seeks(n: u32) {
+    let mut seeks = Seeks::new();
+    for _ in 0..n {
+        let start = Instant::now();
+        seeks.seek();
+        println!("{:.3}", start.elapsed().as_secs_f64() * 1e3);
+    }
+}
+
 fn main() -> Result<(), std::num::ParseIntError> {
     // Cargo adds `--bench`.
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
@@ -39,6 +50,7 @@ fn main() -> Result<(), std::num::ParseIntError> {
         [list] if list == "list" => {
             CASES.iter().for_each(|case| println!("{} {}", case.name, case.n))
         }
+        [seeks, n] if seeks == "seeks" => measure_seeks(n.parse()?),
         [index, n_events @ ..] => {
             let n_events = n_events.first().map_or(Ok(EVENTS), |n| n.parse())?;
             measure(CASES[index.parse::<usize>()?], n_events);

@@ -10,11 +10,13 @@
 //! | `world-mm1` | the same as `mm1`, from a scenario document | 2 a customer |
 //! | `sinks-mm1` | `world-mm1` with every sink | 2 a customer |
 //!
-//! All but the last two use the kernel alone: queue, timers, streams, digest.
+//! All but the last two use the kernel alone: queue, timers, streams, digest. [`seeks`] goes to
+//! and fro in a session.
 
 #![allow(dead_code, reason = "each program that shares the models uses a part of them")]
 
 mod hold;
+pub mod seeks;
 mod stations;
 mod timers;
 mod whole;

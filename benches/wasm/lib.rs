@@ -8,9 +8,11 @@ mod models;
 
 use std::cell::RefCell;
 
+use models::seeks::Seeks;
 use models::{CASES, Model, make};
 
 thread_local! {
+    static SEEKS: RefCell<Option<Seeks>> = const { RefCell::new(None) };
     static MODEL: RefCell<Option<Box<dyn Model>>> = const { RefCell::new(None) };
 }
 
@@ -32,4 +34,16 @@ pub extern "C" fn run(n: u32) -> u32 {
 #[unsafe(no_mangle)]
 pub extern "C" fn check() -> u64 {
     MODEL.with_borrow(|model| model.as_ref().map_or(0, |model| model.check()))
+}
+
+/// Makes the long run in which [`seek`] goes to and fro.
+#[unsafe(no_mangle)]
+pub extern "C" fn start_seeks() {
+    SEEKS.set(Some(Seeks::new()));
+}
+
+/// One seek to anywhere.
+#[unsafe(no_mangle)]
+pub extern "C" fn seek() {
+    SEEKS.with_borrow_mut(|seeks| seeks.as_mut().map(Seeks::seek));
 }

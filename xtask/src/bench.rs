@@ -51,8 +51,10 @@ pub fn run(args: &[&str]) -> Outcome {
     let native = step("the kernel, natively", native)?;
     let cases = cases(&native)?;
     programs.push(kernel(native.clone()));
+    let mut in_wasm = None;
     match step("the kernel, as WebAssembly", wasm) {
         Ok(module) => {
+            in_wasm = Some(module.clone());
             step("the same bits in both", || same_bits(&native, &module, &cases))?;
             programs.push(in_node(module));
         }
@@ -68,8 +70,44 @@ pub fn run(args: &[&str]) -> Outcome {
     }
     let what = format!("{rounds} rounds of {} models in {} programs", cases.len(), programs.len());
     let figures = step(&what, || Ok(measure(&programs, &cases, rounds)))?;
+    let seeks = step("seeks", || Ok(seeks(&native, in_wasm.as_deref())))?;
     print_table(&programs, &cases, &figures);
+    print_seeks(&seeks);
     Ok(())
+}
+
+/// How many seeks are timed.
+const SEEKS: &str = "400";
+
+/// Ms of each seek, where they could be had: natively, and in node.
+fn seeks(native: &Path, module: Option<&Path>) -> Vec<(&'static str, Vec<f64>)> {
+    let mut timed = Vec::new();
+    let mut take = |place, lines: Option<String>| {
+        let mut all: Vec<f64> =
+            lines.iter().flat_map(|l| l.lines()).filter_map(|l| l.parse().ok()).collect();
+        all.sort_by(f64::total_cmp);
+        timed.push((place, all));
+    };
+    take("natively", output(command(native).args(["seeks", SEEKS])));
+    if let Some(module) = module {
+        let mut node = command("node");
+        node.arg("benches/wasm/run.mjs").arg(module).args(["seeks", SEEKS]);
+        take("in node", output(&mut node));
+    }
+    timed
+}
+
+fn print_seeks(timed: &[(&'static str, Vec<f64>)]) {
+    println!("\n| a seek anywhere in a run of a million events, ms | median | 95th | longest |");
+    println!("|---|--:|--:|--:|");
+    for (place, all) in timed {
+        let at = |percent: usize| match all.get(all.len() * percent / 100) {
+            Some(ms) => format!("{ms:.1}"),
+            None => "-".to_owned(),
+        };
+        let longest = all.last().map_or("-".to_owned(), |ms| format!("{ms:.1}"));
+        println!("| {place} | {} | {} | {longest} |", at(50), at(95));
+    }
 }
 
 /// ns per event by program, case and round.

@@ -3,6 +3,7 @@
 use crate::browser::{self, Server};
 use crate::step::{Outcome, cargo, output, root, run, run_tests, step};
 use crate::{site, tools};
+use std::ffi::OsString;
 use std::time::Instant;
 
 /// Package of the browser tests; it needs a browser and a built page, so it runs last.
@@ -88,26 +89,42 @@ fn wasm() -> Outcome<Vec<String>> {
 
 /// The release page in headless Chromium.
 fn in_browser(name: Option<&str>) -> Outcome<Vec<String>> {
+    let mut test = cargo();
+    test.args(["test", "--locked", "--package", BROWSER_TESTS, "--lib", "--"]);
+    // A browser takes a core by itself.
+    test.args(["--test-threads", "2"]).args(name);
+    before_the_page("browser tests", |settings| run_tests(test.envs(settings)))
+}
+
+/// What the release page costs in headless Chromium.
+pub fn measure_page() -> Outcome {
+    let mut bench = cargo();
+    bench.args(["bench", "--locked", "--package", BROWSER_TESTS, "--bench", "page"]);
+    before_the_page("the page", |settings| run(bench.envs(settings)))
+}
+
+/// Builds the page, serves it, starts a driver, and tells `call` where all of it is.
+fn before_the_page<T>(
+    what: &str,
+    call: impl FnOnce([(&'static str, OsString); 6]) -> Outcome<T>,
+) -> Outcome<T> {
     let programs = browser::set_up()?;
     browser::set_up_npm()?;
     let modules = tools::node_modules().ok_or("axe-core is needed for the browser tests")?;
     let built = site::build(&root().join("target/site"))?;
     let binary = step("the command line", site::native_binary)?;
-    let closing = step("browser tests", || {
+    let answer = step(what, || {
         let page = Server::page(&binary, &built.folder)?;
         let driver = Server::driver(&programs)?;
-        let mut test = cargo();
-        test.args(["test", "--locked", "--package", BROWSER_TESTS, "--lib", "--"]);
-        // A browser takes a core by itself.
-        test.args(["--test-threads", "2"]).args(name);
-        test.env("INFLIGHT_PAGE", format!("{}/", page.url));
-        test.env("INFLIGHT_SITE", &built.folder);
-        test.env("INFLIGHT_DRIVER", &driver.url);
-        test.env("INFLIGHT_BROWSER", &programs.browser);
-        test.env("INFLIGHT_AXE", modules.join("axe-core/axe.min.js"));
-        test.env("INFLIGHT_SHOTS", root().join("target/browser"));
-        run_tests(&mut test)
+        call([
+            ("INFLIGHT_PAGE", format!("{}/", page.url).into()),
+            ("INFLIGHT_SITE", built.folder.clone().into()),
+            ("INFLIGHT_DRIVER", driver.url.clone().into()),
+            ("INFLIGHT_BROWSER", programs.browser.clone().into()),
+            ("INFLIGHT_AXE", modules.join("axe-core/axe.min.js").into()),
+            ("INFLIGHT_SHOTS", root().join("target/browser").into()),
+        ])
     })?;
     built.within_budget()?;
-    Ok(closing)
+    Ok(answer)
 }

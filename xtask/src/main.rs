@@ -22,6 +22,7 @@ cargo xtask test [--quick]                 everything: format, lints, native, wa
 cargo xtask test --browser [NAME]          only the browser tests whose name contains NAME
 cargo xtask bench [--rounds N]             the kernel's speed, natively and in node
 cargo xtask bench --peers [DIR]            the same beside other simulators (../shared/peers)
+cargo xtask bench --page                   the page's first load, frames and seeks in Chromium
 
 INFLIGHT_TOOLS names a folder for wasm-pack and its kin, to share them between checkouts.";
 
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
         Some((&"serve", rest)) => site::serve(rest),
         Some((&"dist", [])) => site::dist(),
         Some((&"test", rest)) => check::run_all(rest),
+        Some((&"bench", ["--page"])) => check::measure_page(),
         Some((&"bench", rest)) => bench::run(rest),
         Some((&("help" | "--help" | "-h"), _)) | None => {
             println!("{USAGE}");
