@@ -289,6 +289,8 @@ impl Session {
         match node {
             Node::Actor(id) => self.world.actors[id.index()].machine.params().get(param),
             Node::Channel(id) => self.world.ground.channels[id.index()].machine.params().get(param),
+            Node::Host(id) => self.world.ground.hosts[id.index()].params.params().get(param),
+            Node::Wire(id) => self.world.ground.wires[id.index()].machine.params.get(param),
         }
     }
 

@@ -5,7 +5,9 @@
 //! arrives, what its application does and the time; the end answers through an [`Outbox`].
 //! Read `docs/models/tcp.md` before editing.
 
+pub mod lwip;
 pub mod segment;
+pub mod stack;
 
 use crate::kernel::SimTime;
 pub use segment::{Flags, Sack, Segment, Stamps};

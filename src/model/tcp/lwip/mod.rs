@@ -1,0 +1,3 @@
+//! STUB
+pub mod options;
+pub use options::LwipParams;
