@@ -9,6 +9,7 @@
 mod api;
 pub mod core;
 mod input;
+pub mod main_loop;
 pub mod memory;
 mod ooseq;
 pub mod options;
@@ -21,6 +22,7 @@ mod timers;
 pub mod write;
 
 pub use self::core::{Core, Fail, Frame, Netif, TcpStats};
+pub use main_loop::MainLoop;
 pub use options::{LwipParams, Options, Version};
 pub use pcb::{Addr, Pcb, PcbId, State, TcpSeg, Tf};
 pub use socket::Socket;
