@@ -28,6 +28,23 @@ pub struct Frame {
     pub back: bool,
     /// The segment.
     pub segment: Segment,
+    /// What the world writes on it.
+    pub tag: Tag,
+}
+
+/// What the world writes on a packet; the wire fills in the times.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Tag {
+    /// Its number over all wires.
+    pub number: u64,
+    /// The connection of the channel, counted.
+    pub epoch: u32,
+    /// When it was handed to the wire.
+    pub depart: SimTime,
+    /// Time behind other packets in ns.
+    pub waited: u64,
+    /// Time to put its own bits on the wire in ns.
+    pub sending: u64,
 }
 
 /// Which packets a rule counts.
@@ -230,6 +247,10 @@ impl Wire {
             return Sent::Lost(loss);
         }
         let (start, left) = state.occupy(now, &frame.segment);
+        let mut frame = frame;
+        frame.tag.depart = now;
+        frame.tag.waited = start.since(now).as_ns();
+        frame.tag.sending = left.since(start).as_ns();
         let late = if draw(Purpose::Reorder, way.reorder) { way.reorder_by } else { SimSpan::ZERO };
         let arrive = left + way.delay + extra + late;
         state.launch(arrive, frame);
@@ -251,6 +272,11 @@ impl Wire {
         let flight = &mut self.ways[lane.index()].flight;
         flight.front().filter(|flying| flying.arrive <= now)?;
         flight.pop_front().map(|flying| flying.frame)
+    }
+
+    /// The packets under way in a direction, by time of arrival, with that.
+    pub fn flying(&self, lane: Lane) -> impl Iterator<Item = (&Frame, SimTime)> {
+        self.ways[lane.index()].flight.iter().map(|flying| (&flying.frame, flying.arrive))
     }
 
     /// Packets under way in a direction.
@@ -335,7 +361,7 @@ mod tests {
 
     fn frame(len: u32) -> Frame {
         let segment = Segment { flags: Flags::ACK, len, ..Segment::default() };
-        Frame { channel: ChannelId(0), back: false, segment }
+        Frame { channel: ChannelId(0), back: false, segment, tag: Tag::default() }
     }
 
     fn wire(way: Way, rules: Vec<Rule>) -> Wire {

@@ -13,7 +13,7 @@ use crate::model::fact::{Fact, FactLog, Why};
 use crate::model::ground::{Ctx, Event, Ground, Lane, Port, Seat};
 use crate::model::host::{HostNode, HostParams};
 use crate::model::message::{ActorId, ChannelId, HostId, MsgId};
-use crate::model::wire::WireParams;
+use crate::model::channel::tcp::WireParams;
 use crate::param::{Lang, Said, Text};
 
 /// What a world is made of, in document order.

@@ -13,7 +13,7 @@ use crate::model::channel::ChannelParams;
 use crate::model::command::{Command, Node};
 use crate::model::host::HostParams;
 use crate::model::message::{ActorId, ChannelId, HostId, WireId};
-use crate::model::wire::WireParams;
+use crate::model::channel::tcp::WireParams;
 use crate::param::{Said, Text};
 use crate::world::arena::Plan;
 use crate::world::document;

@@ -6,7 +6,7 @@
 use crate::model::actor::ActorParams;
 use crate::model::channel::ChannelParams;
 use crate::model::host::{HostParams, PROFILES};
-use crate::model::wire::WireParams;
+use crate::model::channel::tcp::WireParams;
 use crate::param::{Kind, Spec, Value};
 use crate::world::deed::Deed;
 use crate::world::draft::{

@@ -39,17 +39,6 @@ pub enum Signal {
     Closed,
 }
 
-/// What a program may set on its end.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum SockOpt {
-    /// `TCP_NODELAY`: short segments leave at once.
-    Nodelay(bool),
-    /// `TCP_CORK`: only full segments leave.
-    Cork(bool),
-    /// `TCP_QUICKACK`: acknowledge at once.
-    Quickack(bool),
-}
-
 /// Why a call failed or a connection broke, by the names of `errno.h`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Errno {
