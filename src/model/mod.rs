@@ -12,6 +12,7 @@ pub mod ground;
 pub mod message;
 pub mod spread;
 pub mod tcp;
+pub mod wire;
 
 pub use command::{Command, Node};
 pub use fact::{Cause, Fact, FactLog, Why};

@@ -12,6 +12,7 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 pub mod amqp;
+pub mod linux_tcp;
 pub mod queueing;
 pub mod timing;
 
@@ -62,6 +63,7 @@ pub type Replayer = fn(&Value) -> Vec<Case>;
 /// Which schema is replayed by whom.
 pub const REPLAYERS: &[(&str, Replayer)] = &[
     (amqp::SCHEMA, amqp::replay),
+    (linux_tcp::SCHEMA, linux_tcp::replay),
     (queueing::SCHEMA, queueing::replay),
     (timing::SCHEMA, timing::replay),
 ];
