@@ -1,12 +1,12 @@
 //! A script's card: the step that it is at, and what it waits for.
 
+use crate::param::Lang;
 use crate::view::cards::Cards;
 use crate::view::draw::{Anchor, Rect, plain, pt};
 use crate::view::frame::{Body, Card};
 use crate::view::inspect_tcp::waits_name;
 use crate::view::numbers::span;
 use crate::view::tokens::Token;
-use crate::param::Lang;
 
 impl Cards<'_, '_> {
     /// The step, and below it what it waits for and for how long.
