@@ -70,6 +70,13 @@ impl Ground {
     /// `restarted`: the end whose process just started, which greets by itself.
     pub fn tcp_reopen(&mut self, channel: ChannelId, restarted: Option<Lane>) {
         self.tcp_drop_all(channel, Why::Gone);
+        for side in [Lane::Forth, Lane::Back] {
+            // Who has not noticed yet that the old connection is over hears of it now.
+            let has_noticed = self.tcp_mut(channel).ends[side.index()].broken.is_some();
+            if restarted != Some(side) && !has_noticed {
+                self.net.pokes.push_back(Poke::Closed(channel, side));
+            }
+        }
         let refused =
             [Lane::Forth, Lane::Back].map(|lane| self.tcp_mut(channel).lanes[lane.index()].refused);
         self.tcp_open(channel, true);
@@ -353,6 +360,10 @@ impl Ground {
                     self.net.pokes.push_back(Poke::Opened(channel, side));
                 }
                 self.tcp_flush(channel, side);
+                // What is still outside waits for something else now.
+                let state = &mut self.tcp_mut(channel).lanes[side.index()];
+                state.n_known = state.n_known.min(state.n_written);
+                self.tcp_restate(channel, side);
                 self.tcp_go_on(channel, side);
             }
             Signal::Readable if is_raw => {}
