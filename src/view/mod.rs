@@ -9,13 +9,17 @@ pub mod cells;
 pub mod charts;
 pub mod draw;
 pub mod frame;
+mod frame_tcp;
 pub mod inspect;
+mod inspect_tcp;
 pub mod layout;
 pub mod numbers;
 pub mod pipe;
 pub mod scene;
+mod script_card;
 pub mod text_width;
 pub mod tokens;
+pub mod tcp_words;
 pub mod tracks;
 pub mod words;
 

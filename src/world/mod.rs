@@ -1,6 +1,7 @@
 //! The world: arenas, scenarios, sessions, links.
 
 pub mod arena;
+mod capture;
 mod commands;
 pub mod codec;
 pub mod deed;
@@ -8,6 +9,8 @@ pub mod document;
 pub mod draft;
 mod expand;
 pub mod link;
+pub mod machines;
+mod net;
 pub mod preset;
 pub mod problem;
 pub mod reference;
