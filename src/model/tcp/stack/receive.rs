@@ -29,6 +29,8 @@ pub const MAX_COMPRESSED: u32 = 44;
 pub const MAX_COMPRESSION: SimSpan = SimSpan::ms(1);
 /// Invalid segments are answered at most this often. Linux `tcp_invalid_ratelimit`.
 pub const INVALID_GAP: SimSpan = SimSpan::ms(500);
+/// Shorter segments in order do not open the window. Linux `tcp_event_data_recv`.
+const SHORT: u32 = 128;
 /// Most segments held out of order.
 pub const MAX_HELD: usize = 1_000_000;
 
@@ -293,10 +295,12 @@ impl Socket {
     /// Keeps a segment that is ahead of what is expected. Linux `tcp_data_queue_ofo`.
     fn keep_ahead(&mut self, seg: &Segment) {
         let memory = self.memory_of(seg);
-        self.acks.is_due = true;
         if !self.make_room(memory) || MAX_HELD <= self.recv.held.len() {
+            self.acks.is_due = true;
             return;
         }
+        self.measure_peer_mss(seg);
+        self.acks.is_due = true;
         let (mut from, mut to) = (seg.seq, seg.seq + u64::from(seg.len));
         if seg.flags.has(Flags::FIN) {
             self.recv.fin = Some(to);
@@ -321,8 +325,12 @@ impl Socket {
         }
         if from < to {
             held.insert(place, Held { from, to, memory });
+            if self.options.sack {
+                self.note_sack(from, to);
+                // Without SACK the window stays: only equal acknowledgements count as duplicates.
+                self.grow_window_threshold(seg);
+            }
             self.recv.memory += u64::from(memory);
-            self.note_sack(from, to);
         }
     }
 
@@ -412,7 +420,9 @@ impl Socket {
             }
         }
         self.acks.last_data = ticks;
-        self.grow_window_threshold(seg);
+        if SHORT <= seg.len {
+            self.grow_window_threshold(seg);
+        }
     }
 
     /// Linux `tcp_measure_rcv_mss`.
