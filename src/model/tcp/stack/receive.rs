@@ -27,6 +27,8 @@ pub const DUP_ACKS_AT_ONCE: u32 = 3;
 pub const MAX_COMPRESSED: u32 = 44;
 /// Longest wait of a compressed acknowledgement. Linux `tcp_comp_sack_delay_ns`.
 pub const MAX_COMPRESSION: SimSpan = SimSpan::ms(1);
+/// How much later its timer goes off. Linux `tcp_comp_sack_slack_ns`.
+pub const COMPRESSION_SLACK: SimSpan = SimSpan::us(100);
 /// Invalid segments are answered at most this often. Linux `tcp_invalid_ratelimit`.
 pub const INVALID_GAP: SimSpan = SimSpan::ms(500);
 /// Shorter segments in order do not open the window. Linux `tcp_event_data_recv`.
@@ -560,7 +562,7 @@ impl Socket {
         let heard = self.recv.tuning.rtt_us();
         let rtt = if own != 0 && (heard == 0 || own < heard) { own } else { heard };
         let delay = SimSpan::ns(rtt * 1_000 / 20).min(MAX_COMPRESSION);
-        let due = now + delay;
+        let due = now + delay + COMPRESSION_SLACK;
         self.timers.compressed = Some(Alarm { since: now, expires: 0, due });
     }
 

@@ -369,8 +369,8 @@ impl Socket {
         if self.state == State::Closed || self.state == State::TimeWait {
             return;
         }
-        self.push_pending_now(now, out);
         self.check_space(out);
+        self.push_pending_now(now, out);
         self.decide_ack(now, out);
     }
 
