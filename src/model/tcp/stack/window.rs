@@ -108,7 +108,7 @@ impl Socket {
     /// headroom, packet and shared info; 2304 for 1500 bytes.
     pub(super) fn memory_of(&self, seg: &Segment) -> u32 {
         if !self.profile.truesize {
-            return seg.len;
+            return 0;
         }
         let data = (HEADROOM + seg.ip_bytes()).next_multiple_of(64) + SHARED_INFO;
         data.next_power_of_two() + DESCRIPTOR
@@ -293,7 +293,8 @@ impl Socket {
 
     /// RFC 9293 section 3.8.6.2.2: the edge moves by half the buffer or a segment, or not.
     fn plain_window(&self) -> u64 {
-        let free = self.recv.capacity.saturating_sub(self.recv.memory);
+        let taken = self.unread() + self.recv.held_bytes;
+        let free = self.recv.capacity.saturating_sub(taken);
         let most = MAX_PLAIN_WINDOW << self.options.own_shift;
         let free = free.min(most);
         let left = self.recv.offered();
