@@ -274,7 +274,7 @@ impl Socket {
             send_capacity: self.send.capacity,
             rcv_nxt: self.recv.next,
             rcv_read: self.recv.read,
-            out_of_order: self.recv.out_of_order_bytes(),
+            out_of_order: self.recv.held_bytes,
             offered: self.recv.offered(),
             n_retransmitted: u64::from(self.loss.n_resent),
         }

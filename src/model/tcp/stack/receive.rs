@@ -27,8 +27,12 @@ pub const DUP_ACKS_AT_ONCE: u32 = 3;
 pub const MAX_COMPRESSED: u32 = 44;
 /// Longest wait of a compressed acknowledgement. Linux `tcp_comp_sack_delay_ns`.
 pub const MAX_COMPRESSION: SimSpan = SimSpan::ms(1);
+/// How much later its timer goes off. Linux `tcp_comp_sack_slack_ns`.
+pub const COMPRESSION_SLACK: SimSpan = SimSpan::us(100);
 /// Invalid segments are answered at most this often. Linux `tcp_invalid_ratelimit`.
 pub const INVALID_GAP: SimSpan = SimSpan::ms(500);
+/// Shorter segments in order do not open the window. Linux `tcp_event_data_recv`.
+const SHORT: u32 = 128;
 /// Most segments held out of order.
 pub const MAX_HELD: usize = 1_000_000;
 
@@ -60,7 +64,9 @@ pub struct Receive {
     pub held: VecDeque<Held>,
     /// Position of a FIN that came out of order.
     pub fin: Option<u64>,
-    /// Memory of all that. Linux `sk_rmem_alloc`.
+    /// Bytes in `held`.
+    pub held_bytes: u64,
+    /// Memory of all that, where memory counts. Linux `sk_rmem_alloc`.
     pub memory: u64,
     /// The receive buffer. Linux `sk_rcvbuf`.
     pub capacity: u64,
@@ -91,10 +97,6 @@ impl Receive {
         (self.window_at + self.window).saturating_sub(self.next)
     }
 
-    /// Bytes held out of order.
-    pub fn out_of_order_bytes(&self) -> u64 {
-        self.held.iter().map(|held| held.to - held.from).sum()
-    }
 }
 
 /// What is due to be acknowledged, and how. Linux `icsk_ack`.
@@ -164,9 +166,6 @@ impl Socket {
             }
             self.recv.memory -= u64::from(front.memory);
             self.recv.queue.pop_front();
-        }
-        if !self.profile.truesize {
-            self.recv.memory = self.unread() + self.recv.out_of_order_bytes();
         }
         self.tune_buffer(now);
         self.after_read(now, n, out);
@@ -293,36 +292,45 @@ impl Socket {
     /// Keeps a segment that is ahead of what is expected. Linux `tcp_data_queue_ofo`.
     fn keep_ahead(&mut self, seg: &Segment) {
         let memory = self.memory_of(seg);
-        self.acks.is_due = true;
         if !self.make_room(memory) || MAX_HELD <= self.recv.held.len() {
+            self.acks.is_due = true;
             return;
         }
+        self.measure_peer_mss(seg);
+        self.acks.is_due = true;
         let (mut from, mut to) = (seg.seq, seg.seq + u64::from(seg.len));
         if seg.flags.has(Flags::FIN) {
             self.recv.fin = Some(to);
         }
-        let held = &mut self.recv.held;
-        let place = held.partition_point(|held| held.from < from);
-        if 0 < place && from < held[place - 1].to {
-            self.acks.dsack = self.options.sack.then_some((from, to.min(held[place - 1].to)));
-            from = held[place - 1].to;
+        let place = self.recv.held.partition_point(|held| held.from < from);
+        if let Some(before) = place.checked_sub(1).map(|place| self.recv.held[place])
+            && from < before.to
+        {
+            self.report_duplicate(from, to.min(before.to));
+            from = before.to;
         }
-        while from < to && place < held.len() && held[place].to <= to {
+        while from < to && self.recv.held.get(place).is_some_and(|held| held.to <= to) {
             // It covers a held one: the newcomer takes its place.
-            let old = held.remove(place).unwrap_or_default();
+            let old = self.recv.held.remove(place).unwrap_or_default();
             self.recv.memory -= u64::from(old.memory);
-            self.acks.dsack = self.options.sack.then_some((old.from, old.to));
+            self.recv.held_bytes -= old.to - old.from;
+            self.report_duplicate(old.from, old.to);
         }
-        if place < held.len() {
-            if held[place].from < to {
-                self.acks.dsack = self.options.sack.then_some((held[place].from.max(from), to));
+        if let Some(after) = self.recv.held.get(place).copied() {
+            if after.from < to {
+                self.report_duplicate(after.from.max(from), to);
             }
-            to = to.min(held[place].from);
+            to = to.min(after.from);
         }
         if from < to {
-            held.insert(place, Held { from, to, memory });
+            self.recv.held.insert(place, Held { from, to, memory });
+            self.recv.held_bytes += to - from;
+            if self.options.sack {
+                self.note_sack(from, to);
+                // Without SACK the window stays: only equal acknowledgements count as duplicates.
+                self.grow_window_threshold(seg);
+            }
             self.recv.memory += u64::from(memory);
-            self.note_sack(from, to);
         }
     }
 
@@ -333,6 +341,7 @@ impl Socket {
                 break;
             }
             self.recv.held.pop_front();
+            self.recv.held_bytes -= front.to - front.from;
             if front.to <= self.recv.next {
                 self.recv.memory -= u64::from(front.memory);
                 continue;
@@ -412,7 +421,9 @@ impl Socket {
             }
         }
         self.acks.last_data = ticks;
-        self.grow_window_threshold(seg);
+        if SHORT <= seg.len {
+            self.grow_window_threshold(seg);
+        }
     }
 
     /// Linux `tcp_measure_rcv_mss`.
@@ -550,7 +561,7 @@ impl Socket {
         let heard = self.recv.tuning.rtt_us();
         let rtt = if own != 0 && (heard == 0 || own < heard) { own } else { heard };
         let delay = SimSpan::ns(rtt * 1_000 / 20).min(MAX_COMPRESSION);
-        let due = now + delay;
+        let due = now + delay + COMPRESSION_SLACK;
         self.timers.compressed = Some(Alarm { since: now, expires: 0, due });
     }
 

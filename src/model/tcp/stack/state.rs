@@ -18,6 +18,8 @@ pub const TIME_WAIT: SimSpan = SimSpan::s(60);
 pub const SYN_ACK_RETRIES: u32 = 5;
 /// First timeout of SYN and SYN-ACK. RFC 6298 section 2.1.
 pub const FIRST_TIMEOUT: SimSpan = SimSpan::s(1);
+/// Timeout where the handshake gave no round-trip time. Linux `TCP_TIMEOUT_FALLBACK`.
+pub const TIMEOUT_WITHOUT_SAMPLE: SimSpan = SimSpan::s(3);
 /// What timestamps show at the start of a run, in ms: 0 would mean none.
 pub const STAMP_OFFSET_MS: u32 = 1_000;
 
@@ -284,6 +286,14 @@ impl Socket {
                 self.cong.window = 1;
             }
         }
+    }
+
+    /// RFC 6298 section 5.7: no sample of the round trip was possible. Linux `tcp_init_metrics`.
+    fn set_first_rto(&mut self) {
+        if self.rtt.srtt == 0 {
+            let us = (TIMEOUT_WITHOUT_SAMPLE.as_ns() / 1_000) as u32;
+            (self.rtt.rttvar, self.rtt.mdev, self.rtt.mdev_max) = (us, us, us);
+        }
         self.set_rto();
     }
 
@@ -294,6 +304,7 @@ impl Socket {
         }
         self.send.window = window;
         self.send.max_window = self.send.max_window.max(window);
+        self.set_first_rto();
         self.sync_mss();
         self.guess_peer_mss();
         self.start_tuning(now);
@@ -369,8 +380,8 @@ impl Socket {
         if self.state == State::Closed || self.state == State::TimeWait {
             return;
         }
-        self.push_pending_now(now, out);
         self.check_space(out);
+        self.push_pending_now(now, out);
         self.decide_ack(now, out);
     }
 
@@ -486,6 +497,7 @@ impl Socket {
         self.acks.is_due = true;
         self.read_is_shut = true;
         self.recv.held.clear();
+        self.recv.held_bytes = 0;
         self.acks.sacks = Sack::default();
         out.signals.push(Signal::PeerClosed);
         match self.state {

@@ -28,8 +28,6 @@ const HEADROOM: u32 = 64;
 const SHARED_INFO: u32 = 320;
 /// Linux `struct sk_buff`, aligned.
 const DESCRIPTOR: u32 = 256;
-/// Short segments do not open the window. Linux `tcp_event_data_recv`.
-const SHORT: u32 = 128;
 
 /// What buffer tuning remembers. Linux `rcvq_space`, `rcv_rtt_est`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -58,11 +56,11 @@ impl Tuning {
 
     /// Linux `tcp_rcv_rtt_update`.
     fn sample(&mut self, us: u64, by_window: bool) {
-        self.rtt = match (self.rtt, by_window) {
-            (0, _) => us << 3,
-            (old, true) => old.min(us << 3),
-            (old, false) => old - (old >> 3) + us,
-        };
+        if self.rtt == 0 || us << 3 < self.rtt {
+            self.rtt = us << 3;
+        } else if !by_window {
+            self.rtt = self.rtt - (self.rtt >> 3) + us;
+        }
     }
 }
 
@@ -110,7 +108,7 @@ impl Socket {
     /// headroom, packet and shared info; 2304 for 1500 bytes.
     pub(super) fn memory_of(&self, seg: &Segment) -> u32 {
         if !self.profile.truesize {
-            return seg.len;
+            return 0;
         }
         let data = (HEADROOM + seg.ip_bytes()).next_multiple_of(64) + SHARED_INFO;
         data.next_power_of_two() + DESCRIPTOR
@@ -224,7 +222,7 @@ impl Socket {
 
     /// Data of good size lets the window grow, acknowledged at once. Linux `tcp_grow_window`.
     pub(super) fn grow_window_threshold(&mut self, seg: &Segment) {
-        if !self.profile.truesize || seg.len < SHORT {
+        if !self.profile.truesize {
             return;
         }
         let most = self.recv.clamp.min(self.free_window());
@@ -295,7 +293,8 @@ impl Socket {
 
     /// RFC 9293 section 3.8.6.2.2: the edge moves by half the buffer or a segment, or not.
     fn plain_window(&self) -> u64 {
-        let free = self.recv.capacity.saturating_sub(self.recv.memory);
+        let taken = self.unread() + self.recv.held_bytes;
+        let free = self.recv.capacity.saturating_sub(taken);
         let most = MAX_PLAIN_WINDOW << self.options.own_shift;
         let free = free.min(most);
         let left = self.recv.offered();
@@ -342,11 +341,14 @@ impl Socket {
     /// The same by timestamps. Linux `tcp_rcv_rtt_measure_ts`.
     pub(super) fn measure_receive_rtt_by_stamps(&mut self, now: SimTime, seg: &Segment) {
         let Some(stamps) = seg.stamps.filter(|_| self.options.timestamps) else { return };
-        if stamps.echo == 0 || stamps.echo == self.recv.tuning.last_echo {
+        let is_news = stamps.echo != 0 && stamps.echo != self.recv.tuning.last_echo;
+        if seg.len == 0 || !is_news {
             return;
         }
         self.recv.tuning.last_echo = stamps.echo;
-        if self.acks.peer_mss <= seg.len {
+        // A reader that is behind would make it too long.
+        let is_read = self.recv.read == self.recv.next || self.recv.tuning.rtt == 0;
+        if self.acks.peer_mss <= seg.len && is_read {
             let ms = self.stamp(now).saturating_sub(stamps.echo).max(1);
             self.recv.tuning.sample(u64::from(ms) * 1_000, false);
         }
