@@ -110,7 +110,8 @@ impl Stack {
             return true;
         }
         let aborted = self.process_refused(id, app) == Answer::Aborted;
-        if !aborted && !(refused(self) && 0 < tcplen) {
+        let must_wait = refused(self) && 0 < tcplen;
+        if !aborted && !must_wait {
             return true;
         }
         if let Some((pcb, core)) = self.pcb_mut(id)
