@@ -90,6 +90,7 @@ impl Host {
         counts_conns: bool,
     ) -> Result<Host, String> {
         let options = setup::options(&end["options_effective"], &end["version"])?;
+        let mtu = setup::number_or(end, "mtu", u64::from(mtu))? as u32;
         let mut stack = Stack::new(options, mtu);
         stack.core.netif.tx_max_pbufs = setup::number_or(end, "netif_tx_max_pbufs", 0)? as u32;
         let mut program = Program::new(&end["app"], who, role, counts_conns)?;

@@ -2,6 +2,7 @@
 
 use super::core::Fail;
 use super::memory::{Layer, PbufId};
+use super::options::Version;
 use super::output::send_rst;
 use super::pcb::{Addr, Pcb, PcbId, State, Tf};
 use super::receive::{Incoming, between};
@@ -339,8 +340,11 @@ impl Stack {
     ) -> Result<(), Gone> {
         let has_listener = self.listeners.iter().any(|listener| listener.port == addr.port);
         let Some((pcb, core)) = self.pcb_mut(id) else { return Err(Gone) };
-        if !seg.flags.has(Flags::ACK) {
-            if seg.flags.has(Flags::SYN) && seg.seq + 1 == pcb.rcv_nxt {
+        // 2.1 looks at the acknowledgement of a SYN first, 2.2 at the SYN.
+        let is_syn = seg.flags.has(Flags::SYN);
+        let syn_first = is_syn && core.options.version == Version::V2_2;
+        if !seg.flags.has(Flags::ACK) || syn_first {
+            if is_syn && seg.seq + 1 == pcb.rcv_nxt {
                 // Another copy of the SYN: ours goes again.
                 pcb.rexmit();
             }
