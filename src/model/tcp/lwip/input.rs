@@ -163,7 +163,8 @@ impl Stack {
     ) -> Result<(), Gone> {
         self.process(id, addr, seg, segment, app)?;
         if seg.reset {
-            app.on(self, id, addr, Event::Err(Fail::Rst));
+            let state = self.pcb(id).map_or(State::Closed, |pcb| pcb.state);
+            self.tell_err(app, id, addr, state, Fail::Rst);
             self.remove(id);
             self.free(id);
             return Err(Gone);
