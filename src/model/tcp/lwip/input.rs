@@ -60,7 +60,7 @@ impl Stack {
             self.input_listen(addr, segment, app);
         } else if !segment.flags.has(Flags::RST) {
             self.core.stats.drop += 1;
-            send_rst(&mut self.core, addr, None, segment.ack, segment.end());
+            send_rst(&mut self.core, addr, None, segment.ack, end_of(segment));
         }
         self.core.memory.free(chain);
     }
@@ -78,7 +78,7 @@ impl Stack {
             ack: segment.ack,
             wnd: segment.window,
             flags: segment.flags,
-            tcplen: segment.space() as u32,
+            tcplen: tcplen(segment),
             len: segment.len,
             chain: Some(chain),
             recv_data: None,
@@ -420,7 +420,7 @@ impl Stack {
             return;
         }
         if segment.flags.has(Flags::ACK) {
-            send_rst(&mut self.core, addr, None, segment.ack, segment.end());
+            send_rst(&mut self.core, addr, None, segment.ack, end_of(segment));
             return;
         }
         let listener = self.listeners.iter().find(|listener| listener.port == addr.port);
@@ -464,13 +464,13 @@ impl Stack {
         if segment.flags.has(Flags::SYN) {
             let window_end = pcb.rcv_nxt + u64::from(pcb.rcv_wnd);
             if between(segment.seq, pcb.rcv_nxt, window_end) {
-                send_rst(core, pcb.addr, Some(id), segment.ack, segment.end());
+                send_rst(core, pcb.addr, Some(id), segment.ack, end_of(segment));
                 return;
             }
         } else if segment.flags.has(Flags::FIN) {
             pcb.tmr = core.ticks;
         }
-        if 0 < segment.space() {
+        if 0 < tcplen(segment) {
             pcb.set(Tf::ACK_NOW);
             let _ = pcb.output(core);
         }
@@ -495,6 +495,16 @@ impl Pcb {
             }
         }
     }
+}
+
+/// Sequence space of a segment as lwIP counts it: SYN and FIN together take one place.
+fn tcplen(segment: &Segment) -> u32 {
+    let bit = segment.flags.has(Flags::SYN) || segment.flags.has(Flags::FIN);
+    segment.len + u32::from(bit)
+}
+
+fn end_of(segment: &Segment) -> u64 {
+    segment.seq + u64::from(tcplen(segment))
 }
 
 /// RFC 2581/3390's first window, as lwIP rounds it. `tcp_priv.h:LWIP_TCP_CALC_INITIAL_CWND`.
