@@ -124,6 +124,8 @@ impl Program {
             (0..n_conns).for_each(|conn| program.plan(at_us, Op::Connect(conn)));
         }
         for op in list(app, "ops")? {
+            let conn = number_or(op, "conn", 0)?.min(CONNS_LIMIT) as usize;
+            program.make_room(conn);
             program.plan(number(op, "at_us")?, scripted(op)?);
         }
         (0..n_conns).for_each(|conn| program.plan(program.start_at_us, Op::Start(conn)));
@@ -390,10 +392,18 @@ impl Program {
         } else {
             usize::from(addr.peer_port.saturating_sub(FIRST_PORT))
         };
-        let n = self.conns.len().max(place + 1);
-        self.conns.resize(n, Conn { left: self.total, ..Conn::default() });
+        self.make_room(place);
         self.conns[place].pcb = Some(pcb);
         place
+    }
+
+    /// Makes sure that there is a connection `conn`.
+    fn make_room(&mut self, conn: usize) {
+        while self.conns.len() <= conn {
+            let next = self.conns.len();
+            self.conns.push(Conn { left: self.total, ..Conn::default() });
+            self.plan(self.start_at_us.max(self.now_us), Op::Start(next));
+        }
     }
 
     fn on_up(&mut self, stack: &mut Stack, pcb: PcbId, conn: usize) {
