@@ -46,7 +46,7 @@ impl Script {
             Some("immediate") => Acking::Immediate,
             Some("delayed") => Acking::Delayed {
                 timeout_us: number(ack, "timeout_us")?,
-                every_segs: number_or(ack, "every_segs", u64::MAX)?,
+                every_segs: number_or(ack, "every_segs", 2)?,
             },
             _ => return Err(format!("`ack.mode` is {}", ack["mode"])),
         };
