@@ -236,6 +236,15 @@ impl Wire {
             return Sent::Lost(Loss::QueueFull);
         }
         let (start, left) = state.occupy(now, &frame.segment);
+        if drop {
+            return Sent::Lost(Loss::Rule);
+        }
+        if way.outage.is_some_and(|(from, to)| from <= now && now < to) {
+            return Sent::Lost(Loss::Outage);
+        }
+        if draw(Purpose::Loss, way.loss) {
+            return Sent::Lost(Loss::Chance);
+        }
         let mut frame = frame;
         frame.tag.depart = now;
         frame.tag.waited = start.since(now).as_ns();
