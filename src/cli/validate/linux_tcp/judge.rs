@@ -69,7 +69,10 @@ fn exact(record: &Record, traced: &Traced) -> Result<String, String> {
             if (row.window == 0) != (shot.segment.window == 0) {
                 return Err(format!(
                     "{} segment {}: window {}, recorded {}",
-                    name(lane), i + 1, shot.segment.window, row.window
+                    name(lane),
+                    i + 1,
+                    shot.segment.window,
+                    row.window
                 ));
             }
         }
@@ -150,11 +153,11 @@ fn compare(rows: &[&Row], shots: &[&Shot], lane: Lane, texts: Texts) -> Result<(
         if recorded != simulated {
             let at = |us: f64| format!("{:.1} ms", us / 1_000.0);
             let real = row.map_or_else(String::new, |row| at(row.sent));
-            let own =
-                shot.map_or_else(String::new, |shot| at(shot.sent.ns() as f64 / 1_000.0));
+            let own = shot.map_or_else(String::new, |shot| at(shot.sent.ns() as f64 / 1_000.0));
             return Err(format!(
                 "{} segment {}: {simulated} {own}, recorded {recorded} {real}",
-                name(lane), i + 1
+                name(lane),
+                i + 1
             ));
         }
     }
@@ -162,12 +165,7 @@ fn compare(rows: &[&Row], shots: &[&Shot], lane: Lane, texts: Texts) -> Result<(
 }
 
 fn flags_text(flags: Flags) -> String {
-    let letters = [
-        (Flags::SYN, 'S'),
-        (Flags::FIN, 'F'),
-        (Flags::RST, 'R'),
-        (Flags::ACK, '.'),
-    ];
+    let letters = [(Flags::SYN, 'S'), (Flags::FIN, 'F'), (Flags::RST, 'R'), (Flags::ACK, '.')];
     letters.iter().filter(|(flag, _)| flags.has(*flag)).map(|(_, letter)| letter).collect()
 }
 
@@ -202,8 +200,8 @@ fn data_text(row: Option<&Row>, shot: Option<&Shot>) -> (String, String) {
     };
     let none = || "nothing".to_owned();
     let recorded = row.map_or_else(none, |row| text(row.seq, row.len, row.again));
-    let simulated = shot
-        .map_or_else(none, |shot| text(shot.segment.seq, shot.segment.len, shot.segment.again));
+    let simulated =
+        shot.map_or_else(none, |shot| text(shot.segment.seq, shot.segment.len, shot.segment.again));
     (recorded, simulated)
 }
 

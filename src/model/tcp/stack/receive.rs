@@ -96,7 +96,6 @@ impl Receive {
     pub fn offered(&self) -> u64 {
         (self.window_at + self.window).saturating_sub(self.next)
     }
-
 }
 
 /// What is due to be acknowledged, and how. Linux `icsk_ack`.
@@ -259,7 +258,7 @@ impl Socket {
         let data_end = seg.seq + u64::from(seg.len);
         let memory = self.memory_of(seg);
         if from < data_end {
-            if !self.make_room(memory) {
+            if !self.make_room(true) {
                 self.acks.is_due = true;
                 self.acks.is_urgent = true;
                 return;
@@ -292,7 +291,7 @@ impl Socket {
     /// Keeps a segment that is ahead of what is expected. Linux `tcp_data_queue_ofo`.
     fn keep_ahead(&mut self, seg: &Segment) {
         let memory = self.memory_of(seg);
-        if !self.make_room(memory) || MAX_HELD <= self.recv.held.len() {
+        if !self.make_room(false) || MAX_HELD <= self.recv.held.len() {
             self.acks.is_due = true;
             return;
         }
