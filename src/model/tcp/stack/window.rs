@@ -9,7 +9,10 @@ use std::collections::VecDeque;
 use crate::kernel::SimTime;
 use crate::model::tcp::stack::receive::Held;
 use crate::model::tcp::stack::{Options, Socket};
-use crate::model::tcp::{Segment, stack::send::DEFAULT_MSS};
+use crate::model::tcp::{
+    Segment,
+    stack::send::{DEFAULT_MSS, MIN_MSS},
+};
 
 /// Linux `tcp_rmem[1]`.
 const DEFAULT_BUFFER: u64 = 131_072;
@@ -227,7 +230,7 @@ impl Socket {
     pub(super) fn guess_peer_mss(&mut self) {
         let half = u32::try_from(self.recv.window / 2).unwrap_or(u32::MAX);
         let mss = self.recv.advertised_mss.min(self.send.mss);
-        self.acks.peer_mss = mss.min(half).min(DEFAULT_MSS).max(super::send::MIN_MSS);
+        self.acks.peer_mss = mss.min(half).clamp(MIN_MSS, DEFAULT_MSS);
     }
 
     /// Payload per memory changes with the size of segments. Linux `tcp_measure_rcv_mss`.
