@@ -335,3 +335,6 @@ impl Socket {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
