@@ -201,7 +201,14 @@ fn rfc() -> impl Strategy<Value = StackParams> {
 fn way() -> impl Strategy<Value = Way> {
     let chance = || prop_oneof![Just(0_u32), 0..150_000_u32];
     let rate = prop_oneof![Just(0_u64), 100_000..200_000_000_u64];
-    (rate, 0..60_000_u64, chance(), chance(), chance(), prop_oneof![Just(None), (2..30_u32).prop_map(Some)])
+    (
+        rate,
+        0..60_000_u64,
+        chance(),
+        chance(),
+        chance(),
+        prop_oneof![Just(None), (2..30_u32).prop_map(Some)],
+    )
         .prop_map(|(rate, delay_us, loss, reorder, duplicate, queue_limit)| Way {
             rate: BitRate(rate),
             delay: SimSpan::us(delay_us),

@@ -127,10 +127,13 @@ impl Host {
 
     fn try_step(&mut self, now: SimTime, step: Step, out: &mut Outbox) -> Went {
         match step {
-            Step::Listen => {
-                self.socket.listen();
-                Went::Over(0)
-            }
+            Step::Listen => match self.socket.state() {
+                State::Closed => {
+                    self.socket.listen();
+                    Went::Over(0)
+                }
+                _ => Went::Failed(Errno::NotConn),
+            },
             Step::Accept => match self.connected {
                 true => Went::Over(0),
                 false => Went::Waits,

@@ -4,9 +4,15 @@
 //! `tcp_grow_window`, `tcp_rcv_space_adjust`, `tcp_measure_rcv_mss`; RFC 9293 section 3.8.6.2.2.
 //! Leaves out memory pressure of the whole machine and coalescing of packets in the buffer.
 
+use std::collections::VecDeque;
+
 use crate::kernel::SimTime;
+use crate::model::tcp::stack::receive::Held;
 use crate::model::tcp::stack::{Options, Socket};
-use crate::model::tcp::{Segment, stack::send::DEFAULT_MSS};
+use crate::model::tcp::{
+    Segment,
+    stack::send::{DEFAULT_MSS, MIN_MSS},
+};
 
 /// Linux `tcp_rmem[1]`.
 const DEFAULT_BUFFER: u64 = 131_072;
@@ -28,6 +34,11 @@ const HEADROOM: u32 = 64;
 const SHARED_INFO: u32 = 320;
 /// Linux `struct sk_buff`, aligned.
 const DESCRIPTOR: u32 = 256;
+
+/// Payload of a packet that small ones are packed into. Linux `SKB_MAX_ORDER(0, 0)`.
+const PACKED_BYTES: u64 = 3_776;
+/// Its memory: a page and a descriptor.
+const PACKED_MEMORY: u32 = 4_352;
 
 /// What buffer tuning remembers. Linux `rcvq_space`, `rcv_rtt_est`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -124,21 +135,49 @@ impl Socket {
         self.window_of(self.recv.capacity.saturating_sub(self.recv.memory))
     }
 
-    /// Whether a packet can be taken; the buffer may grow. Linux `tcp_try_rmem_schedule`.
-    pub(super) fn make_room(&mut self, memory: u32) -> bool {
+    /// Whether a packet can be taken: a full buffer grows, is packed, and gives up what is ahead.
+    ///
+    /// Linux `tcp_try_rmem_schedule`, `tcp_prune_queue`. `in_order`: the packet is the next one.
+    pub(super) fn make_room(&mut self, in_order: bool) -> bool {
         if !self.profile.truesize || self.recv.memory <= self.recv.capacity {
             return true;
         }
-        // Linux `tcp_clamp_window`, `tcp_prune_queue`.
+        // Linux `tcp_clamp_window`.
         if !self.recv.capacity_is_set && self.recv.capacity < MAX_BUFFER {
             self.recv.capacity = self.recv.memory.min(MAX_BUFFER);
         }
         if self.recv.capacity < self.recv.memory {
             let least = 2 * u64::from(self.recv.advertised_mss);
             self.recv.threshold = self.recv.clamp.min(least);
+            self.pack_queue();
         }
-        let _ = memory;
-        self.recv.memory <= self.recv.capacity
+        while in_order && self.recv.capacity < self.recv.memory {
+            let Some(last) = self.recv.held.pop_back() else { break };
+            self.recv.held_bytes -= last.to - last.from;
+            self.recv.memory -= u64::from(last.memory);
+            self.acks.sacks = crate::model::tcp::Sack::default();
+        }
+        let is_next = in_order && self.recv.queue.is_empty();
+        is_next || self.recv.memory <= self.recv.capacity
+    }
+
+    /// Packs the bytes of small packets into few. Linux `tcp_collapse`.
+    fn pack_queue(&mut self) {
+        let mut packed: VecDeque<Held> = VecDeque::new();
+        for held in self.recv.queue.drain(..) {
+            match packed.back_mut() {
+                Some(last) if held.to - last.from <= PACKED_BYTES => {
+                    last.to = held.to;
+                    last.memory = (last.memory + held.memory).min(PACKED_MEMORY);
+                }
+                _ => packed.push_back(held),
+            }
+        }
+        let before = self.recv.memory;
+        let queued: u64 = packed.iter().map(|held| u64::from(held.memory)).sum();
+        let ahead: u64 = self.recv.held.iter().map(|held| u64::from(held.memory)).sum();
+        self.recv.queue = packed;
+        self.recv.memory = (queued + ahead).min(before);
     }
 
     /// The first window and its scale. Linux `tcp_select_initial_window`.
@@ -191,7 +230,7 @@ impl Socket {
     pub(super) fn guess_peer_mss(&mut self) {
         let half = u32::try_from(self.recv.window / 2).unwrap_or(u32::MAX);
         let mss = self.recv.advertised_mss.min(self.send.mss);
-        self.acks.peer_mss = mss.min(half).min(DEFAULT_MSS).max(super::send::MIN_MSS);
+        self.acks.peer_mss = mss.min(half).clamp(MIN_MSS, DEFAULT_MSS);
     }
 
     /// Payload per memory changes with the size of segments. Linux `tcp_measure_rcv_mss`.
