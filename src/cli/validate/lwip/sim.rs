@@ -15,7 +15,7 @@ use crate::model::tcp::lwip::{Addr, MainLoop, Stack};
 use crate::model::tcp::{Flags, Segment};
 
 /// Most events in a run.
-const EVENTS_LIMIT: u64 = 10_000_000;
+const EVENTS_LIMIT: u64 = 1_000_000;
 /// Most connections in a run.
 const CONNS_LIMIT: u64 = 1_000;
 
