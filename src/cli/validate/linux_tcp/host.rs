@@ -72,9 +72,18 @@ impl Host {
         }
     }
 
-    /// Whether the script is over.
-    pub fn is_over(&self) -> bool {
-        self.ops.len() <= self.at
+    /// Whether the script sleeps in a call for which there is news now.
+    pub fn is_woken(&self) -> bool {
+        let Some(op) = self.ops.get(self.at).filter(|_| self.until.is_none()) else {
+            return false;
+        };
+        match op.step {
+            Step::Accept => self.connected,
+            Step::Connect => self.connected || self.broken.is_some(),
+            Step::Write(..) => !self.is_refused,
+            Step::Read(_) | Step::Recv(_) | Step::Drain => self.has_news(),
+            _ => true,
+        }
     }
 
     /// Hears what its socket says.
@@ -118,10 +127,13 @@ impl Host {
 
     fn try_step(&mut self, now: SimTime, step: Step, out: &mut Outbox) -> Went {
         match step {
-            Step::Listen => {
-                self.socket.listen();
-                Went::Over(0)
-            }
+            Step::Listen => match self.socket.state() {
+                State::Closed => {
+                    self.socket.listen();
+                    Went::Over(0)
+                }
+                _ => Went::Failed(Errno::NotConn),
+            },
             Step::Accept => match self.connected {
                 true => Went::Over(0),
                 false => Went::Waits,

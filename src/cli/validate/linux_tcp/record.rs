@@ -49,16 +49,12 @@ pub enum Step {
 pub struct Op {
     /// What is done.
     pub step: Step,
-    /// Done before time 0.
-    pub is_before: bool,
     /// What it returned.
     pub ret: Option<i64>,
     /// The error, if any.
     pub errno: Option<String>,
-    /// When it began and ended, in us.
+    /// When it began, in us.
     pub start: Option<f64>,
-    /// See `start`.
-    pub end: Option<f64>,
     /// What `TCP_INFO` said.
     pub info: Option<Value>,
 }
@@ -245,14 +241,11 @@ fn ops(list: &Value) -> Result<Vec<Op>, String> {
     }
     let mut ops = Vec::new();
     for op in list {
-        let is_before = op["before_start"].as_bool().unwrap_or(false);
         let base = Op {
             step: Step::Listen,
-            is_before,
             ret: op["ret"].as_i64(),
             errno: op["errno"].as_str().map(str::to_owned),
             start: op["start_us"].as_f64(),
-            end: op["end_us"].as_f64(),
             info: op.get("tcp_info").cloned(),
         };
         let name = op["op"].as_str().unwrap_or("");

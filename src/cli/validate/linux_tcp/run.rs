@@ -15,6 +15,10 @@ const MAX_EVENTS: u64 = 5_000_000;
 /// How much longer than the recording a run may take.
 const GRACE: SimSpan = SimSpan::s(1);
 
+/// Time from news at a socket to the call of the process that slept for it: what the recordings
+/// show between an arrival and the acknowledgement of the read that it woke (17 to 30 us).
+const WAKE_UP: SimSpan = SimSpan::us(20);
+
 /// What happened at a host, in terms that a recording has, too.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Mark {
@@ -69,6 +73,8 @@ struct Run {
     events: [Vec<(SimTime, Mark)>; 2],
     /// Which segment of each direction is under way, in the order of arrival.
     flying: [Vec<(SimTime, usize)>; 2],
+    /// When each host's process goes on that has news.
+    wakes: [Option<SimTime>; 2],
     out: Outbox,
 }
 
@@ -89,6 +95,7 @@ pub fn run(record: &Record) -> Traced {
         shots: [Vec::new(), Vec::new()],
         events: [Vec::new(), Vec::new()],
         flying: [Vec::new(), Vec::new()],
+        wakes: [None; 2],
         out: Outbox::default(),
     };
     let last = record.trace.iter().map(|row| row.sent).fold(0.0, f64::max);
@@ -130,6 +137,7 @@ impl Run {
         }
         for host in [0, 1] {
             offer(self.hosts[host].until, What::Script(host));
+            offer(self.wakes[host], What::Script(host));
         }
         next
     }
@@ -165,18 +173,30 @@ impl Run {
         self.after(host, at);
     }
 
-    /// The script goes on by itself.
+    /// The script goes on: its time has come, or its process woke up.
     fn step_script(&mut self, host: usize, at: SimTime) {
+        if self.wakes[host].is_some_and(|wake| wake <= at) {
+            self.wakes[host] = None;
+            self.run_script(host, at);
+            return;
+        }
         let index = self.hosts[host].at;
         let next = (index..self.hosts[host].ops.len())
             .find(|i| self.hosts[host].ops[*i].start.is_some())
             .unwrap_or(index);
         self.events[host].push((at, Mark::Step(host, next)));
-        self.after(host, at);
+        self.run_script(host, at);
+    }
+
+    /// Something happened: the process wakes up soon, if it sleeps for that.
+    fn after(&mut self, host: usize, at: SimTime) {
+        if self.wakes[host].is_none() && self.hosts[host].is_woken() {
+            self.wakes[host] = Some(at + WAKE_UP);
+        }
     }
 
     /// The script goes on as far as it can with what has happened.
-    fn after(&mut self, host: usize, at: SimTime) {
+    fn run_script(&mut self, host: usize, at: SimTime) {
         loop {
             let is_timed = self.hosts[host].until.is_some_and(|until| at < until);
             if is_timed {
