@@ -177,7 +177,7 @@ impl Socket {
             SockOpt::Quickack(on) => self.set_quickack(now, on, out),
             SockOpt::SendBuffer(bytes) => self.set_send_buffer(bytes),
             SockOpt::ReceiveBuffer(bytes) => self.set_receive_buffer(bytes),
-            SockOpt::ReceiveLowWater(bytes) => self.recv.low_water = u64::from(bytes.max(1)),
+            SockOpt::ReceiveLowWater(bytes) => self.set_low_water(bytes),
             SockOpt::MaxSegment(bytes) => self.profile.mss = bytes,
             SockOpt::LingerZero(on) => self.linger_zero = on,
             SockOpt::CubicCongestion(on) => {

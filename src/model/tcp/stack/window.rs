@@ -113,6 +113,21 @@ impl Socket {
         };
     }
 
+    /// `SO_RCVLOWAT`: an automatic buffer grows so that as much fits. Linux `tcp_set_rcvlowat`.
+    pub(super) fn set_low_water(&mut self, bytes: u32) {
+        let bytes = u64::from(bytes.max(1));
+        let most = if self.recv.capacity_is_set { self.recv.capacity } else { MAX_BUFFER };
+        self.recv.low_water = bytes.min((most >> 1).max(1));
+        if self.recv.capacity_is_set {
+            return;
+        }
+        let wanted = (self.recv.low_water << 8) / self.recv.ratio.max(1);
+        if self.recv.capacity < wanted {
+            self.recv.capacity = wanted;
+            self.recv.clamp = self.recv.low_water;
+        }
+    }
+
     /// Memory that a packet takes in the receive buffer.
     ///
     /// Linux `skb->truesize` of a packet in one piece: a descriptor and a power of two for
