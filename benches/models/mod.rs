@@ -9,12 +9,14 @@
 //!
 //! | `world-mm1` | the same as `mm1`, from a scenario document | 2 a customer |
 //! | `sinks-mm1` | `world-mm1` with every sink | 2 a customer |
+//! | `tcp-bulk` | a transfer over tcp, from a scenario document | 1 a segment or acknowledgement |
 //!
-//! All but the last two use the kernel alone: queue, timers, streams, digest. [`seeks`] goes to
+//! All but the last three use the kernel alone: queue, timers, streams, digest. [`seeks`] goes to
 //! and fro in a session.
 
 #![allow(dead_code, reason = "each program that shares the models uses a part of them")]
 
+mod bulk;
 mod hold;
 pub mod seeks;
 mod stations;
@@ -43,7 +45,7 @@ pub struct Case {
 }
 
 /// All cases, in the order of the table.
-pub const CASES: [Case; 8] = [
+pub const CASES: [Case; 9] = [
     Case { name: "mm1", n: 1 },
     Case { name: "tandem", n: 1 },
     Case { name: "hold", n: 100 },
@@ -52,6 +54,7 @@ pub const CASES: [Case; 8] = [
     Case { name: "timers", n: 10_000 },
     Case { name: "world-mm1", n: 1 },
     Case { name: "sinks-mm1", n: 1 },
+    Case { name: "tcp-bulk", n: 1 },
 ];
 
 /// The model of a case, run until it is in its steady state.
@@ -63,6 +66,7 @@ pub fn make(case: Case) -> Box<dyn Model> {
         "timers" => Box::new(timers::Flows::new(case.n)),
         "world-mm1" => Box::new(whole::Whole::mm1(false)),
         "sinks-mm1" => Box::new(whole::Whole::mm1(true)),
+        "tcp-bulk" => Box::new(bulk::Bulk::new()),
         other => unreachable!("no case is named {other}"),
     };
     model.run(u64::from(case.n).max(50_000) * 4);

@@ -236,11 +236,12 @@ fn same_bits(native: &Path, module: &Path, cases: &[Case]) -> Outcome {
 
 type Build = fn(&Path) -> Outcome<Program>;
 
-const PROGRAMS: [(&str, Build); 5] = [
+const PROGRAMS: [(&str, Build); 6] = [
     ("limit", limit),
     ("NeXosim", nexosim),
     ("ns-3 pq", |peers| ns3(peers, "ns-3 pq", "pq")),
     ("ns-3 map", |peers| ns3(peers, "ns-3 map", "map")),
+    ("ns-3 tcp", ns3_tcp),
     ("JavaScript", javascript),
 ];
 
@@ -274,6 +275,29 @@ fn ns3(peers: &Path, name: &'static str, scheduler: &'static str) -> Outcome<Pro
         return Err("it cannot be built; needs g++ and the packages libns3-dev".into());
     }
     Ok(peer(name, move || command(&program), Some(scheduler)))
+}
+
+/// One bulk transfer with the segment size, rate and delay of ours; 100 MB of it.
+fn ns3_tcp(peers: &Path) -> Outcome<Program> {
+    let folder = copy(peers, "ns3")?;
+    let program = folder.join("peer_ns3_tcp");
+    let mut build = command("g++");
+    build.args(["-std=c++17", "-O3", "peer_ns3_tcp.cc", "-lns3-core", "-lns3-network"]);
+    build.args(["-lns3-internet", "-lns3-point-to-point", "-lns3-applications"]);
+    build.args(["-o", "peer_ns3_tcp"]).current_dir(&folder);
+    if !program.exists() && output(&mut build).is_none() {
+        return Err("it cannot be built; needs g++ and the packages libns3-dev".into());
+    }
+    let measure = move |case: &Case| {
+        if case.name != "tcp-bulk" {
+            return None;
+        }
+        let line = output(command(&program).arg("100"))?;
+        let rate = line.split("\"segments_per_cpu_s\":").nth(1)?;
+        let rate: f64 = rate.split([',', '}']).next()?.trim().parse().ok()?;
+        Some(1e9 / rate)
+    };
+    Ok(Program { name: "ns-3 tcp", measure: Box::new(measure) })
 }
 
 /// A typed-array heap written by hand: the best that a browser does without WebAssembly.

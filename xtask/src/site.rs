@@ -146,7 +146,8 @@ fn optimised(pkg: &Path, modules: Option<&Path>) -> Outcome<Vec<u8>> {
     let Some(modules) = modules else { return Ok(raw) };
     let to = pkg.join("optimised.wasm");
     let stamp = pkg.join("optimised.stamp");
-    let mark = format!("{} {}", hash(&raw), hash(include_bytes!("../package.json")));
+    let how = tools::WASM_OPT.join(" ");
+    let mark = format!("{} {} {how}", hash(&raw), hash(include_bytes!("../package.json")));
     if to.is_file() && read(&stamp).is_ok_and(|s| s == mark) {
         up_to_date("wasm-opt -Oz");
     } else {
