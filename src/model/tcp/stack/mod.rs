@@ -3,7 +3,8 @@
 //! One file per concern: [`state`] (handshake, close), [`send`] (queue, Nagle, cork), [`output`]
 //! (headers), [`receive`] (in and out of order), [`delayed_ack`], [`window`] (receive buffer),
 //! [`acks`] (what an acknowledgement does), [`scoreboard`] (SACK, RACK), [`recovery`],
-//! [`retransmit`] (RTO, probes), [`congestion`], [`timers`], [`profile`]. Read `docs/models/tcp.md` before editing.
+//! [`retransmit`] (RTO, probes), [`congestion`], [`timers`], [`profile`].
+//! Read `docs/models/tcp.md` before editing.
 
 pub mod acks;
 pub mod congestion;

@@ -356,12 +356,13 @@ impl Socket {
         if left + step <= free { free } else { left }
     }
 
-    /// After a read without Linux's rules: whether the edge moves.
+    /// After a read without Linux's rules: whether the other end must hear of the new window.
+    ///
+    /// RFC 9293 section 3.8.6.2.2 says when the edge may move, not when to say so; as in Linux,
+    /// when what can be offered has doubled.
     pub(super) fn window_grew_enough(&self) -> bool {
-        let window = self.plain_window();
-        let left = self.recv.offered();
-        let step = (self.recv.capacity / 2).min(2 * u64::from(self.recv.advertised_mss));
-        left < window && (left + step <= window || left == 0)
+        let (window, left) = (self.plain_window(), self.recv.offered());
+        left < window && 2 * left <= window
     }
 
     /// The window of a segment that leaves now; never shrinks the edge. Linux `tcp_select_window`.
