@@ -81,7 +81,9 @@ fn every_parameter_speaks_both_languages_within_its_room() {
             assert!(spec.help.en.ends_with('.') || spec.help.en.ends_with('?'), "{place}");
             assert!(spec.help.zh.ends_with('。') || spec.help.zh.ends_with('？'), "{place}");
             assert!(spec.name.en.chars().count() <= 24, "{place}: {}", spec.name.en);
-            assert!(spec.name.zh.chars().count() <= 10, "{place}: {}", spec.name.zh);
+            // A name of a program's own is the same in both languages, and narrow.
+            let room = if spec.name.zh == spec.name.en { 24 } else { 10 };
+            assert!(spec.name.zh.chars().count() <= room, "{place}: {}", spec.name.zh);
             assert!(!spec.source.is_empty(), "{place}");
         }
     }

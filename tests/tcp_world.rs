@@ -153,6 +153,9 @@ fn a_host_is_set_through_the_actor_that_lives_there() {
     scenario.set("client.nodelay", "on").unwrap();
     assert_eq!(scenario.changes(), [("client.nodelay".to_owned(), "on".to_owned())]);
     scenario.set("client.profile", "rfc").unwrap();
+    let rests = |scenario: &Scenario| scenario.knobs.iter().all(|k| k.path != "client.nodelay");
+    assert!(rests(&scenario), "the knob has nothing to turn");
+    assert!(rests(&Scenario::parse(&scenario.to_toml()).unwrap()));
     scenario.set("client.nagle", "minshall").unwrap();
     let problem = scenario.set("client.hz", "250").expect_err("rfc has no ticks");
     assert!(problem.to_string().contains("nagle"), "{problem}");
@@ -188,7 +191,7 @@ fn a_group_has_its_machines_made_after_one_pattern() {
 #[test]
 fn what_is_wrong_is_named_with_line_and_allowed_words() {
     let bad = problems(&pair("", "", "write 100\nwirte 3", "read 1"));
-    assert!(bad.contains("client.do") && bad.contains("line 3: wirte"), "{bad}");
+    assert!(bad.contains("client.do") && bad.contains("line 2: wirte"), "{bad}");
     assert!(bad.contains("did you mean `write`?"), "{bad}");
     let bad = problems(&pair("rules = [\"drop data zero\"]", "", "", ""));
     assert!(bad.contains("wire.rules") && bad.contains("numbers from 1"), "{bad}");
