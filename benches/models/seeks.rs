@@ -11,7 +11,7 @@ format = 1
 id = "seeks"
 title = { en = "A long run", zh = "长时间运行" }
 seed = 5
-until = "1000s"
+until = "1600s"
 
 [[actor]]
 id = "producer"
