@@ -10,6 +10,7 @@ pub mod charts;
 pub mod draw;
 pub mod frame;
 pub mod inspect;
+pub mod ladder;
 pub mod layout;
 pub mod numbers;
 pub mod pipe;
