@@ -3,6 +3,7 @@
 //! It lives outside every component. Acts change it, the frame loop lets its time pass, and
 //! [`crate::web::reading`] reads it. It asks nothing of the browser but the wall clock.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use crate::kernel::{SimSpan, SimTime};
@@ -10,8 +11,10 @@ use crate::model::actor::Actor;
 use crate::model::{ActorId, Command};
 use crate::param::{Lang, Said, Text, Value};
 use crate::view::Chosen;
+use crate::view::ladder::{Sight, Window, source};
 use crate::web::act::Act;
 use crate::web::address::{self, Visit};
+use crate::web::ahead::Ahead;
 use crate::web::reading::value_now;
 use crate::web::readout::Tone;
 use crate::web::shell::{Place, Sheet, Shell, Tab};
@@ -75,6 +78,14 @@ pub struct Lab {
     pub source: Source,
     /// What has to be said.
     pub notices: Vec<Saying>,
+    /// The run ahead of the shown instant, for the ladder.
+    pub ahead: Ahead,
+    /// How many scenarios were opened.
+    pub n_runs: u64,
+    /// The stretch of time that the ladder shows.
+    pub sight: Cell<Option<Sight>>,
+    /// The stretch that it shows first.
+    pub stretch: Cell<Option<Window>>,
     /// Instant and fingerprint that the opened link carried.
     pub linked: Option<(SimTime, u32)>,
     /// Part of a nanosecond that no frame has let pass yet.
@@ -97,6 +108,25 @@ const TO_START: Text = Text::new("Back to the start", "回到开头");
 const NOTHING_SENDS: Text =
     Text::new("Nothing here sends by hand.", "这里没有可以手动发送的节点。");
 
+/// Whether an act makes the run another one.
+fn changes_run(act: &Act) -> bool {
+    matches!(
+        act,
+        Act::Do(_)
+            | Act::CrashChosen
+            | Act::SendOne
+            | Act::Slide { .. }
+            | Act::Nudge { .. }
+            | Act::Set { .. }
+            | Act::Unset(_)
+            | Act::Reset
+            | Act::Seed(_)
+            | Act::Open(_)
+            | Act::Apply(_)
+            | Act::Follow
+    )
+}
+
 impl Lab {
     /// The laboratory at the start: what the address names, or the first preset.
     pub fn at_start(shell: Shell) -> Lab {
@@ -109,6 +139,10 @@ impl Lab {
             speed: speed::REAL,
             source: visit.opened.source.clone(),
             notices: Vec::new(),
+            ahead: Ahead::default(),
+            n_runs: 0,
+            sight: Cell::new(None),
+            stretch: Cell::new(None),
             linked: None,
             carry: 0.0,
             n_notices: 0,
@@ -145,10 +179,29 @@ impl Lab {
         let log = log.collect();
         self.session = Session::with_log(opened.scenario.clone(), Watch::All, log);
         self.session.seek(opened.shown);
+        self.n_runs += 1;
+        self.sight.set(None);
+        self.stretch.set(None);
+        let ladder = self.has_ladder();
+        match self.shell.tab {
+            Tab::Charts if ladder => self.shell.tab = Tab::Ladder,
+            Tab::Ladder if !ladder => self.shell.tab = Tab::Charts,
+            _ => {}
+        }
         self.linked = opened.fingerprint.map(|print| (self.session.now(), print));
         if let Some(notice) = opened.compare(self.session.fingerprint()) {
             self.warn(BAD_PRINT, notice.why);
         }
+    }
+
+    /// Whether there are segments to be shown as a ladder.
+    pub fn has_ladder(&self) -> bool {
+        source::has_ladder(self.session.scenario())
+    }
+
+    /// Looks ahead for a part of a frame; true: there is more to do.
+    pub fn look_ahead(&mut self) -> bool {
+        self.ahead.work(&self.session)
     }
 
     /// Whether the fingerprint is the linked one, at the linked instant.
@@ -215,6 +268,9 @@ impl Lab {
 
     /// Carries out one act; answers what it means for the address.
     pub fn carry_out(&mut self, act: Act) -> Trail {
+        if changes_run(&act) {
+            self.ahead.forget();
+        }
         match act {
             Act::Toggle if self.shell.steps => self.step(1),
             Act::Toggle if self.playing => self.pause(),
@@ -282,12 +338,34 @@ impl Lab {
                 shell.drawer = shell.drawer || tab == Tab::Knobs;
             }
             Act::Drawer(out) => shell.drawer = out,
+            Act::Zoom { .. } | Act::Pan(_) | Act::Fit => self.look_at(&act),
             _ => {}
         }
         Trail::None
     }
 
+    /// Zooms or moves the ladder.
+    fn look_at(&self, act: &Act) {
+        let Some(mut sight) = self.sight.get() else { return };
+        let (now, until) = (self.session.now(), self.session.until());
+        match *act {
+            Act::Zoom { steps, around } => {
+                let here = sight.window.share(now);
+                let here = if (0.0..=1.0).contains(&here) { here } else { 0.5 };
+                sight.zoom(steps, around.unwrap_or(here), until);
+            }
+            Act::Pan(share) => {
+                sight.pan(share, until);
+            }
+            _ => sight.fit(self.stretch.get(), until),
+        }
+        self.sight.set(Some(sight));
+    }
+
     fn play(&mut self) -> Trail {
+        if let Some(sight) = self.sight.get() {
+            self.sight.set(Some(Sight { follows: true, ..sight }));
+        }
         if self.session.finished() {
             self.session.seek(SimTime::ZERO);
         }
@@ -343,8 +421,10 @@ impl Lab {
 
     fn choose(&mut self, chosen: Chosen) -> Trail {
         self.chosen = chosen;
-        self.shell.drawer = chosen != Chosen::Nothing;
-        if chosen != Chosen::Nothing {
+        // Beside a ladder the inspector has a place of its own.
+        let beside = self.has_ladder();
+        self.shell.drawer = chosen != Chosen::Nothing && !beside;
+        if chosen != Chosen::Nothing && !(beside && self.shell.tab == Tab::Ladder) {
             self.shell.tab = Tab::Chosen;
         }
         Trail::None

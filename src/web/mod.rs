@@ -5,6 +5,7 @@
 //! a document carries is ever put in as markup.
 
 mod act;
+mod ahead;
 mod address;
 mod app;
 pub mod canvas;
@@ -19,6 +20,7 @@ mod inspector;
 mod keys;
 mod knobs;
 pub mod lab;
+pub mod ladder;
 mod ledger;
 mod notices;
 pub mod painter;

@@ -64,6 +64,7 @@ impl Reading {
             knobs: Rc::new(knobs(session, lang)),
             chosen: Rc::new(chosen(lab, &cast, self.remember(lab))),
             ledger: ledger(session),
+            ladder: lab.has_ladder(),
             run: run(lab),
             notices: notices(lab).into(),
             events: self.events.clone(),

@@ -27,6 +27,8 @@ pub struct Readout {
     pub chosen: Rc<Inspection>,
     /// The ledger line.
     pub ledger: Ledger,
+    /// Whether there is a ladder.
+    pub ladder: bool,
     /// Seed and fingerprint.
     pub run: Run,
     /// What has to be said, one by one.

@@ -9,6 +9,7 @@
 mod crowd;
 mod paint;
 pub mod pick;
+pub mod source;
 pub mod window;
 pub mod words;
 

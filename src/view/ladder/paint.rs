@@ -145,7 +145,12 @@ impl<'a, 'b> Painting<'a, 'b> {
         let from = self.gutter + n as f32 * each;
         let to = from + each;
         // Labels take most of the width; what is left is enough to see a slope.
-        let side = (each * 0.335).clamp(20.0, 232.0);
+        let share = match each {
+            0.0..240.0 => 0.24,
+            240.0..420.0 => 0.365,
+            _ => 0.335,
+        };
+        let side = (each * share).clamp(20.0, 232.0);
         let (left, right) = (from + side, to - side);
         Panel { left, right, from: from + 2.0, to, room: right - left - 12.0 }
     }
@@ -219,7 +224,8 @@ impl<'a, 'b> Painting<'a, 'b> {
             }
             let rect = Rect::new(panel.left, y0, panel.right - panel.left, y1 - y0);
             self.pen.scene.fill(rect, 0.0, Token::Stage);
-            if y1 - y0 < 44.0 {
+            // Narrow panels keep this room for what the brackets say.
+            if y1 - y0 < 44.0 || panel.room < 84.0 || self.ladder.pairs.len() > 2 {
                 continue;
             }
             let middle = pt(rect.centre().x, y0 + (y1 - y0) * 0.3);
@@ -425,53 +431,79 @@ impl<'a, 'b> Painting<'a, 'b> {
         }
     }
 
-    /// The words of one bracket: all of them, or what there is room for.
+    /// The words of one bracket: all of them, or what there is room for beside it; where panels are
+    /// narrow, between the life lines.
     fn block(&mut self, panel: &Panel, mark: &Marked<'_>, rect: Rect) {
         let lang = self.ladder.lang;
         let waits_for = pick::last_sent(self.ladder.tape, mark.bracket);
         let block = words::block(mark.bracket, mark.span(), waits_for, lang);
-        let out = LANES as f32 * LANE;
         let (x, anchor, room) = match mark.at_right {
             true => (rect.right() + BESIDE, Anchor::Start, panel.to - rect.right() - BESIDE),
             false => (rect.x - BESIDE, Anchor::End, rect.x - BESIDE - panel.from),
         };
-        let size = 12.0_f32.max(self.pen.least);
-        let why = words::wrap(&block.why, room.min(150.0), size);
-        let title = (block.title.clone(), bold(12.0, Token::Ink));
-        let span = (block.span.clone(), bold(15.0, Token::Ink));
-        let small = (block.span.clone(), bold(12.0, Token::Ink));
-        let why = why.into_iter().map(|line| (line, plain(12.0, Token::Ink2)));
-        let one = (format!("{} {}", block.title, block.span), bold(11.0, Token::Ink));
-        let full: Vec<(String, Face)> =
-            [title.clone(), span.clone()].into_iter().chain(why).collect();
-        let forms = [full, vec![title, span], vec![one], vec![small]];
-        debug_assert!(out < 60.0, "brackets stay beside their line");
-        for form in &forms {
-            let fits = form.iter().all(|(text, face)| self.pen.width(*face, text) <= room);
-            let height = form.len() as f32 * LINE;
-            if !fits || rect.h + 4.0 < height {
-                continue;
-            }
+        for form in self.forms(&block, room) {
             for share in [0.3, 0.5, 0.12, 0.7, 0.88] {
-                let top = rect.y + (rect.h - height).max(0.0) * share;
-                if self.put_block(pt(x, top), anchor, form) {
+                if self.put_block((x, share), anchor, rect, (&form, room)) {
+                    return;
+                }
+            }
+        }
+        let middle = (panel.left + panel.right) / 2.0;
+        let shares = if mark.at_right { [0.55, 0.75] } else { [0.2, 0.4] };
+        for form in self.forms(&block, panel.room.min(100.0)).into_iter().skip(1).take(2) {
+            for share in shares {
+                let at = (middle, share);
+                if self.put_block(at, Anchor::Middle, rect, (&form, panel.room)) {
                     return;
                 }
             }
         }
     }
 
-    /// Writes lines below each other from the top at `corner`, if all of them have room.
-    fn put_block(&mut self, corner: Point, anchor: Anchor, lines: &[(String, Face)]) -> bool {
-        let at = |n: usize| pt(corner.x, corner.y + 12.0 + n as f32 * LINE);
-        let free = |(n, (text, face)): (usize, &(String, Face))| {
-            self.free(at(n), anchor, *face, text) && TOP - 4.0 <= corner.y
+    /// The words of a bracket in ever less room: whole, without the reason, one line, the span.
+    fn forms(&self, block: &words::Block, room: f32) -> Vec<Vec<(String, Face)>> {
+        let size = 12.0_f32.max(self.pen.least);
+        let face = bold(12.0, Token::Ink);
+        let lines = |text: &str, most: f32, face: Face| -> Vec<(String, Face)> {
+            let lines = words::wrap(text, room.min(most), size, face.bold).into_iter();
+            lines.map(|line| (line, face)).collect()
         };
-        if !lines.iter().enumerate().all(free) {
+        let large = bold(15.0, Token::Ink);
+        let large = if self.pen.width(large, &block.span) <= room { large } else { face };
+        let mut short = lines(&block.title, 180.0, face);
+        short.push((block.span.clone(), large));
+        let mut whole = short.clone();
+        whole.extend(lines(&block.why, 150.0, plain(12.0, Token::Ink2)));
+        let one = vec![(format!("{} {}", block.title, block.span), bold(11.0, Token::Ink))];
+        vec![whole, short, one, vec![(block.span.clone(), face)]]
+    }
+
+    /// Writes lines below each other beside a bracket, if all of them have room there.
+    fn put_block(
+        &mut self,
+        (x, share): (f32, f32),
+        anchor: Anchor,
+        rect: Rect,
+        (lines, room): (&[(String, Face)], f32),
+    ) -> bool {
+        let height = lines.len() as f32 * LINE;
+        let top = rect.y + (rect.h - height).max(0.0) * share;
+        let at = |n: usize| pt(x, top + 12.0 + n as f32 * LINE);
+        let free = |(n, (text, face)): (usize, &(String, Face))| {
+            self.pen.width(*face, text) <= room && self.free(at(n), anchor, *face, text)
+        };
+        if rect.h + 4.0 < height || !lines.iter().enumerate().all(free) {
             return false;
         }
         for (n, (text, face)) in lines.iter().enumerate() {
-            self.put(at(n), anchor, *face, text);
+            let bounds = self.bounds(at(n), anchor, *face, text);
+            if anchor != Anchor::Middle {
+                self.pen.scene.fill(bounds.grown(1.0), 0.0, Token::Paper);
+            }
+            self.taken.push(bounds);
+        }
+        for (n, (text, face)) in lines.iter().enumerate() {
+            self.pen.write(at(n), anchor, *face, text);
         }
         true
     }

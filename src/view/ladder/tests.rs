@@ -344,10 +344,10 @@ fn a_hold_names_the_message_it_waits_for() {
     assert_eq!(waits_for, Some(MsgId(4)));
     let words = block(hold, crate::kernel::SimSpan::ms(1), waits_for, Lang::En);
     assert_eq!(words.why, "until message 4 is acknowledged");
-    let lines = words::wrap(&words.why, 110.0, 12.0);
+    let lines = words::wrap(&words.why, 110.0, 12.0, false);
     assert!(1 < lines.len(), "{lines:?}");
     assert_eq!(lines.join(" "), words.why);
-    let zh = words::wrap("没有数据捎带 ACK，只好等到期", 80.0, 12.0);
+    let zh = words::wrap("没有数据捎带 ACK，只好等到期", 80.0, 12.0, false);
     assert!(zh.iter().all(|line| !line.starts_with('，')), "{zh:?}");
 }
 

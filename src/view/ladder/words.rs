@@ -196,13 +196,13 @@ pub fn block(bracket: &Bracket, span: SimSpan, waits_for: Option<MsgId>, lang: L
 }
 
 /// Breaks a text into lines not wider than `room`: at spaces, Chinese anywhere but before a mark.
-pub fn wrap(text: &str, room: f32, size: f32) -> Vec<String> {
+pub fn wrap(text: &str, room: f32, size: f32, bold: bool) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     let mut line = String::new();
     let mut word = String::new();
     let mut put = |word: &mut String, line: &mut String| {
         let both = format!("{line}{word}");
-        if !line.is_empty() && room < text_width(both.trim_end(), size, false) {
+        if !line.is_empty() && room < text_width(both.trim_end(), size, bold) {
             lines.push(std::mem::take(line).trim_end().to_string());
         }
         line.push_str(word);
