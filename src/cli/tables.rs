@@ -127,6 +127,53 @@ fn write_fact(
     sheet.write_record([&at.ns().to_string(), word, &msg, node, &more])
 }
 
+/// The same for what only TCP states.
+fn tcp_cells(fact: &Fact) -> (&'static str, Option<Node>, String) {
+    let channel = |id| Some(Node::Channel(id));
+    let end = |at_to: bool| if at_to { "at=to" } else { "at=from" };
+    match *fact {
+        Fact::Landed { channel: c, waited, sending, cause, .. } => {
+            let cause = cause.key();
+            let more = format!("waited_ns={waited} sending_ns={sending} cause={cause}");
+            ("landed", channel(c), more)
+        }
+        Fact::SegmentDeparted { frame, channel: c, back, again, flags, len, seq, .. } => {
+            let more = format!(
+                "frame={frame} back={back} seq={seq} len={len} flags={flags:#04x} again={again}"
+            );
+            ("segment-departed", channel(c), more)
+        }
+        Fact::SegmentArrived { frame, channel: c, back } => {
+            ("segment-arrived", channel(c), format!("frame={frame} back={back}"))
+        }
+        Fact::SegmentLost { frame, channel: c, back, why } => {
+            ("segment-lost", channel(c), format!("frame={frame} back={back} why={why:?}"))
+        }
+        Fact::TimerArmed { channel: c, at_to, timer, due } => {
+            let more = format!("{} timer={timer:?} due_ns={}", end(at_to), due.ns());
+            ("timer-armed", channel(c), more)
+        }
+        Fact::TimerFired { channel: c, at_to, timer, since } => {
+            let more = format!("{} timer={timer:?} since_ns={}", end(at_to), since.ns());
+            ("timer-fired", channel(c), more)
+        }
+        Fact::TimerCancelled { channel: c, at_to, timer } => {
+            ("timer-cancelled", channel(c), format!("{} timer={timer:?}", end(at_to)))
+        }
+        Fact::HoldBegun { channel: c, at_to, hold, bytes, .. } => {
+            ("hold-begun", channel(c), format!("{} hold={hold:?} bytes={bytes}", end(at_to)))
+        }
+        Fact::HoldEnded { channel: c, at_to, hold } => {
+            ("hold-ended", channel(c), format!("{} hold={hold:?}", end(at_to)))
+        }
+        Fact::Connected { channel: c, at_to } => ("connected", channel(c), end(at_to).to_owned()),
+        Fact::Broken { channel: c, at_to, errno } => {
+            ("broken", channel(c), format!("{} errno={errno:?}", end(at_to)))
+        }
+        _ => ("", None, String::new()),
+    }
+}
+
 /// A fact's word, where it happened, and its further fields as `name=value`.
 fn fact_cells(fact: &Fact, scenario: &Scenario) -> (&'static str, Option<Node>, String) {
     let actor = |id| Some(Node::Actor(id));
@@ -187,5 +234,6 @@ fn fact_cells(fact: &Fact, scenario: &Scenario) -> (&'static str, Option<Node>, 
                 key.map(|s| format!("param={}", s.spec.key)).unwrap_or_default(),
             )
         }
+        _ => tcp_cells(fact),
     }
 }

@@ -1,6 +1,6 @@
 //! What a person, or a document's `[[fault]]`, does to a running world.
 
-use crate::model::message::{ActorId, ChannelId};
+use crate::model::message::{ActorId, ChannelId, HostId, WireId};
 use crate::param::Value;
 
 /// A node that has parameters.
@@ -10,6 +10,10 @@ pub enum Node {
     Actor(ActorId),
     /// A channel.
     Channel(ChannelId),
+    /// A machine.
+    Host(HostId),
+    /// A network link.
+    Wire(WireId),
 }
 
 /// One intervention. Commands are logged, so a link can carry them.

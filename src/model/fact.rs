@@ -10,6 +10,7 @@
 use crate::kernel::{Digest, SimTime};
 use crate::model::command::Node;
 use crate::model::message::{ActorId, ChannelId, MsgId};
+use crate::model::tcp::{Errno, Hold, Segment, TimerKind};
 use crate::param::Text;
 
 /// Why a copy of a message went away without being worked on.
@@ -80,11 +81,35 @@ pub enum Cause {
     Paused,
     /// Delivered to a consumer that died before it acknowledged.
     LostDelivery,
+    /// TCP: its last byte found no room in the send buffer yet.
+    SendBuffer,
+    /// TCP: the connection is not open yet.
+    Handshake,
+    /// TCP: short, while older data is unacknowledged, and the acknowledgement is on its way.
+    Nagle,
+    /// TCP: short, and the other end delays the acknowledgement that would release it.
+    DelayedAck,
+    /// TCP: its sender asked to wait for more.
+    Cork,
+    /// TCP: the congestion window is full.
+    CongestionWindow,
+    /// TCP: the receiver's window is full.
+    ReceiverWindow,
+    /// TCP: the receiver's window is closed, and its sender probes it.
+    Persist,
+    /// lwIP: the queue of segments, or the memory for it, is full.
+    SegmentQueue,
+    /// TCP: its bytes were lost, and have not been sent again yet.
+    Retransmission,
+    /// TCP: it arrived, and bytes before it are missing.
+    HeadOfLine,
+    /// TCP: it is in the receive buffer, and its reader has not read it.
+    Unread,
 }
 
 impl Cause {
     /// Every cause, in the order of the stacked chart from below.
-    pub const ALL: [Cause; 11] = [
+    pub const ALL: [Cause; 23] = [
         Cause::Sender,
         Cause::BackPressure,
         Cause::Retry,
@@ -96,6 +121,18 @@ impl Cause {
         Cause::Processing,
         Cause::Paused,
         Cause::LostDelivery,
+        Cause::SendBuffer,
+        Cause::Handshake,
+        Cause::Nagle,
+        Cause::DelayedAck,
+        Cause::Cork,
+        Cause::CongestionWindow,
+        Cause::ReceiverWindow,
+        Cause::Persist,
+        Cause::SegmentQueue,
+        Cause::Retransmission,
+        Cause::HeadOfLine,
+        Cause::Unread,
     ];
 
     /// How many there are.
@@ -120,6 +157,18 @@ impl Cause {
             Cause::Processing => "processing",
             Cause::Paused => "paused",
             Cause::LostDelivery => "lost-delivery",
+            Cause::SendBuffer => "send-buffer",
+            Cause::Handshake => "handshake",
+            Cause::Nagle => "nagle",
+            Cause::DelayedAck => "delayed-ack",
+            Cause::Cork => "cork",
+            Cause::CongestionWindow => "cwnd",
+            Cause::ReceiverWindow => "rwnd",
+            Cause::Persist => "persist",
+            Cause::SegmentQueue => "segment-queue",
+            Cause::Retransmission => "retransmission",
+            Cause::HeadOfLine => "head-of-line",
+            Cause::Unread => "unread",
         }
     }
 
@@ -137,6 +186,20 @@ impl Cause {
             Cause::Processing => Text { en: "processing", zh: "处理" },
             Cause::Paused => Text { en: "paused", zh: "暂停" },
             Cause::LostDelivery => Text { en: "lost delivery", zh: "投递丢失" },
+            Cause::SendBuffer => Text { en: "send buffer full", zh: "发送缓冲区满" },
+            Cause::Handshake => Text { en: "handshake", zh: "握手" },
+            Cause::Nagle => Text { en: "held by Nagle", zh: "被 Nagle 扣住" },
+            Cause::DelayedAck => Text { en: "peer's delayed ACK", zh: "对端延迟确认" },
+            Cause::Cork => Text { en: "corked", zh: "被 CORK 扣住" },
+            Cause::CongestionWindow => Text { en: "congestion window", zh: "拥塞窗口" },
+            Cause::ReceiverWindow => Text { en: "receiver window", zh: "接收窗口" },
+            Cause::Persist => Text { en: "zero window, probing", zh: "零窗口探测" },
+            Cause::SegmentQueue => {
+                Text { en: "queue of segments full", zh: "报文段队列满" }
+            }
+            Cause::Retransmission => Text { en: "lost, to be sent again", zh: "等待重传" },
+            Cause::HeadOfLine => Text { en: "behind a missing segment", zh: "队头阻塞" },
+            Cause::Unread => Text { en: "not read yet", zh: "尚未读取" },
         }
     }
 }
@@ -205,6 +268,57 @@ pub enum Fact {
     ControlLost { channel: ChannelId, back: bool },
     /// A parameter changed while the run went on.
     Changed { node: Node, param: u8 },
+    /// Its last byte reached the other end's host. Of the time since it left, `waited` was spent
+    /// behind other packets, `sending` putting its own on the wire, the rest was propagation, in
+    /// ns. From now on it waits for `cause`.
+    Landed { msg: MsgId, channel: ChannelId, waited: u64, sending: u64, cause: Cause },
+    /// A segment went onto the wire as frame number `frame`, over all wires; `msg` is the first
+    /// message with bytes in it, or 0. See [`FactLog::state_segment`] for the rest of it.
+    SegmentDeparted {
+        frame: u64,
+        channel: ChannelId,
+        back: bool,
+        again: bool,
+        flags: u8,
+        len: u32,
+        seq: u64,
+        msg: MsgId,
+    },
+    /// That frame reached the other host (twice, if the wire doubled it).
+    SegmentArrived { frame: u64, channel: ChannelId, back: bool },
+    /// The wire lost that frame.
+    SegmentLost { frame: u64, channel: ChannelId, back: bool, why: Lost },
+    /// A timer runs from now on at an end (`at_to`: at the channel's `to`).
+    TimerArmed { channel: ChannelId, at_to: bool, timer: TimerKind, due: SimTime },
+    /// It went off; it had been set last at `since`.
+    TimerFired { channel: ChannelId, at_to: bool, timer: TimerKind, since: SimTime },
+    /// It was stopped.
+    TimerCancelled { channel: ChannelId, at_to: bool, timer: TimerKind },
+    /// From now on `bytes` bytes, of `msg` (0: of none) and what follows, do not leave because of
+    /// `hold`.
+    HoldBegun { channel: ChannelId, at_to: bool, hold: Hold, bytes: u32, msg: MsgId },
+    /// What was held leaves, or waits for something else.
+    HoldEnded { channel: ChannelId, at_to: bool, hold: Hold },
+    /// The handshake is over at this end.
+    Connected { channel: ChannelId, at_to: bool },
+    /// The connection is over at this end: reset, refused or timed out.
+    Broken { channel: ChannelId, at_to: bool, errno: Errno },
+}
+
+/// Why a wire lost a packet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Lost {
+    /// A rule of the document named it.
+    Rule,
+    /// By chance.
+    Chance,
+    /// Its queue was full.
+    Queue,
+    /// It was cut.
+    Cut,
+    /// It is larger than the wire carries.
+    TooBig,
 }
 
 impl Fact {
@@ -228,7 +342,8 @@ impl Fact {
             | Fact::Done { msg, .. }
             | Fact::Answered { msg, .. }
             | Fact::Held { msg, .. }
-            | Fact::Retried { msg, .. } => Some(msg),
+            | Fact::Retried { msg, .. }
+            | Fact::Landed { msg, .. } => Some(msg),
             _ => None,
         }
     }
@@ -251,6 +366,8 @@ impl Fact {
         let node = |n: Node| match n {
             Node::Actor(id) => u64::from(id.0),
             Node::Channel(id) => u64::from(id.0) | 1 << 16,
+            Node::Host(id) => u64::from(id.0) | 2 << 16,
+            Node::Wire(id) => u64::from(id.0) | 3 << 16,
         };
         let actor = |a: ActorId| u64::from(a.0);
         let channel = |c: ChannelId| u64::from(c.0);
@@ -298,6 +415,46 @@ impl Fact {
             Fact::Mended { channel: c } => [head(27, channel(c), 0), 0, 0],
             Fact::ControlLost { channel: c, back } => [head(28, channel(c), u64::from(back)), 0, 0],
             Fact::Changed { node: n, param } => [head(29, node(n), u64::from(param)), 0, 0],
+            _ => self.tcp_words(),
+        }
+    }
+
+    /// The same for what only TCP states.
+    fn tcp_words(&self) -> [u64; 3] {
+        let head = |kind: u64, c: ChannelId, side: bool, rest: u64| {
+            kind | u64::from(c.0) << 8 | u64::from(side) << 24 | rest << 32
+        };
+        match *self {
+            Fact::Landed { msg, channel: c, waited, sending, cause } => {
+                [head(30, c, false, cause as u64), msg.0, waited ^ sending.rotate_left(32)]
+            }
+            Fact::SegmentDeparted { frame, channel: c, back, again, flags, len, seq, .. } => {
+                let rest = u64::from(flags) | u64::from(again) << 8;
+                [head(31, c, back, rest), frame ^ u64::from(len) << 40, seq]
+            }
+            Fact::SegmentArrived { frame, channel: c, back } => [head(32, c, back, 0), frame, 0],
+            Fact::SegmentLost { frame, channel: c, back, why } => {
+                [head(33, c, back, why as u64), frame, 0]
+            }
+            Fact::TimerArmed { channel: c, at_to, timer, due } => {
+                [head(34, c, at_to, timer as u64), due.ns(), 0]
+            }
+            Fact::TimerFired { channel: c, at_to, timer, since } => {
+                [head(35, c, at_to, timer as u64), since.ns(), 0]
+            }
+            Fact::TimerCancelled { channel: c, at_to, timer } => {
+                [head(36, c, at_to, timer as u64), 0, 0]
+            }
+            Fact::HoldBegun { channel: c, at_to, hold, bytes, msg } => {
+                [head(37, c, at_to, hold as u64), u64::from(bytes), msg.0]
+            }
+            Fact::HoldEnded { channel: c, at_to, hold } => {
+                [head(38, c, at_to, hold as u64), 0, 0]
+            }
+            Fact::Connected { channel: c, at_to } => [head(39, c, at_to, 0), 0, 0],
+            Fact::Broken { channel: c, at_to, errno } => [head(40, c, at_to, errno as u64), 0, 0],
+            // Every other fact has its words above.
+            _ => [0; 3],
         }
     }
 }
@@ -311,6 +468,8 @@ pub struct FactLog {
     pub listening: bool,
     /// Facts since the buffer was last emptied, when somebody listens.
     pub fresh: Vec<(SimTime, Fact)>,
+    /// The segments of the [`Fact::SegmentDeparted`] among them, in the same order.
+    pub fresh_segments: Vec<Segment>,
 }
 
 impl FactLog {
@@ -324,6 +483,22 @@ impl FactLog {
         if self.listening {
             self.fresh.push((now, fact));
         }
+    }
+
+    /// States that a segment departed: the fact has its place and number, the segment the rest.
+    #[inline]
+    pub fn state_segment(&mut self, now: SimTime, fact: Fact, segment: &Segment) {
+        let window = u64::from(segment.window) | u64::from(segment.window_shift) << 32;
+        let stamps = segment.stamps.unwrap_or_default();
+        let stamps = u64::from(stamps.value) | u64::from(stamps.echo) << 32;
+        self.digest.absorb3(segment.ack, window, stamps);
+        for (from, to) in segment.sack.blocks() {
+            self.digest.absorb(*from ^ to.rotate_left(32));
+        }
+        if self.listening {
+            self.fresh_segments.push(*segment);
+        }
+        self.state(now, fact);
     }
 
     /// The digest over all facts so far: the run's fingerprint.

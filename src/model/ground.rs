@@ -5,10 +5,12 @@
 
 use crate::kernel::random::{Stream, Streams};
 use crate::kernel::{EventQueue, SimTime};
-use crate::model::channel::{ChannelNode, Offer};
+use crate::model::channel::tcp::{Net, WireNode};
+use crate::model::channel::{Channel, ChannelNode, Offer};
 use crate::model::command::Node;
 use crate::model::fact::{Fact, FactLog, Why};
-use crate::model::message::{ActorId, ChannelId, Message, MsgId, Parcel};
+use crate::model::host::HostNode;
+use crate::model::message::{ActorId, ChannelId, HostId, Message, MsgId, Parcel, WireId};
 
 /// What the event queue holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -23,6 +25,25 @@ pub enum Event {
     Writable(ChannelId, Lane),
     /// The next planned fault of the scenario is due.
     Planned,
+    /// A packet reaches the end of one direction of a wire.
+    Wire(WireId, Lane),
+    /// A host's own timer is due.
+    Host(HostId),
+}
+
+/// What an actor is told once the handler that caused it is over, at the same instant.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Poke {
+    /// The reader of a lane has something to read.
+    Readable(ChannelId, Lane),
+    /// The writer of a lane that was full may write again.
+    Writable(ChannelId, Lane),
+    /// The connection stands: at the channel's `from` (forth) or its `to` (back).
+    Opened(ChannelId, Lane),
+    /// The connection is over at that end.
+    Closed(ChannelId, Lane),
+    /// A script at that end may go on.
+    Stream(ChannelId, Lane),
 }
 
 /// One of a channel's two directions.
@@ -115,12 +136,21 @@ pub struct Ground {
     pub facts: FactLog,
     /// Number of the newest message.
     pub newest: MsgId,
+    /// Machines.
+    pub hosts: Vec<HostNode>,
+    /// Network links.
+    pub wires: Vec<WireNode>,
+    /// What TCP and its wires keep besides.
+    pub net: Net,
 }
 
 impl Ground {
     /// Takes the next parcel that the reader of this lane may have.
     pub fn read(&mut self, channel: ChannelId, lane: Lane) -> Option<Parcel> {
         let node = &mut self.channels[channel.index()];
+        if let Channel::Tcp(_) = node.machine {
+            return self.tcp_read(channel, lane);
+        }
         let arrival = node.machine.read(lane, self.now)?;
         if let Some(message) = arrival.parcel.message() {
             let fact = Fact::Arrived {
@@ -167,6 +197,9 @@ impl Ground {
     fn offer(&mut self, port: Port, parcel: Parcel, kept: bool) -> bool {
         let (channel, lane) = (port.channel, port.out);
         let node = &mut self.channels[channel.index()];
+        if let Channel::Tcp(_) = node.machine {
+            return self.tcp_offer(channel, lane, parcel, kept);
+        }
         let offer = node.machine.write(lane, self.now, parcel, self.streams, node.path);
         if offer == Offer::Full {
             return false;
@@ -187,6 +220,10 @@ impl Ground {
 
     /// Schedules `Readable` for the lane unless one is under way.
     pub fn tell_reader(&mut self, channel: ChannelId, lane: Lane) {
+        if let Channel::Tcp(_) = self.channels[channel.index()].machine {
+            self.tcp_tell_reader(channel, lane);
+            return;
+        }
         if self.channels[channel.index()].machine.reader_to_tell(lane) {
             self.queue.schedule(self.now, Event::Readable(channel, lane));
         }
@@ -263,6 +300,21 @@ impl<'a> Ctx<'a> {
     pub fn read_again(&mut self, port: u16) {
         let port = self.seat.ports[usize::from(port)];
         self.ground.tell_reader(port.channel, port.out.other());
+    }
+
+    /// One of this actor's ports.
+    pub(in crate::model) fn port(&self, port: u16) -> Port {
+        self.seat.ports[usize::from(port)]
+    }
+
+    /// What lies below, for the calls of a socket.
+    pub(in crate::model) fn ground(&self) -> &Ground {
+        self.ground
+    }
+
+    /// The same, to be changed.
+    pub(in crate::model) fn ground_mut(&mut self) -> &mut Ground {
+        self.ground
     }
 
     /// The number of this actor's ports.

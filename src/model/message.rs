@@ -10,12 +10,34 @@ pub struct ActorId(pub u16);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub struct ChannelId(pub u16);
 
+/// A host's place in the world: those declared in document order, then those made for actors.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub struct HostId(pub u16);
+
+/// A wire's place in the world: those declared in document order, then those made for channels.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub struct WireId(pub u16);
+
 /// A message's number: 1, 2, 3 ... in the order in which messages were made.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub struct MsgId(pub u64);
 
 impl ActorId {
     /// As an index into the arena of actors.
+    pub fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+impl HostId {
+    /// As an index into the arena of hosts.
+    pub fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+impl WireId {
+    /// As an index into the arena of wires.
     pub fn index(self) -> usize {
         usize::from(self.0)
     }

@@ -9,11 +9,13 @@ pub mod channel;
 pub mod command;
 pub mod fact;
 pub mod ground;
+pub mod host;
 pub mod message;
 pub mod spread;
 pub mod tcp;
+pub mod wire;
 
 pub use command::{Command, Node};
 pub use fact::{Cause, Fact, FactLog, Why};
 pub use ground::{Ctx, Event, Ground};
-pub use message::{ActorId, ChannelId, Message, MsgId, Parcel};
+pub use message::{ActorId, ChannelId, HostId, Message, MsgId, Parcel, WireId};

@@ -95,6 +95,13 @@ impl Account {
                 parts[Cause::Serialisation.index()] += take(sending);
                 parts[self.cause.index()] += left;
             }
+            Fact::Landed { waited, sending, .. } => {
+                let waited = waited.min(span);
+                let sending = sending.min(span - waited);
+                parts[Cause::WireQueue.index()] += waited;
+                parts[Cause::Serialisation.index()] += sending;
+                parts[self.cause.index()] += span - waited - sending;
+            }
             _ => parts[self.cause.index()] += span,
         }
         self.since = now;
@@ -138,7 +145,7 @@ impl Account {
                 self.settle();
                 self.cause = Cause::Sender;
             }
-            Fact::Held { cause, .. } => self.cause = *cause,
+            Fact::Held { cause, .. } | Fact::Landed { cause, .. } => self.cause = *cause,
             Fact::Retried { .. } => self.cause = Cause::Sender,
             Fact::Dropped { .. } if self.trial.is_none() => self.cause = Cause::Retry,
             _ => {}

@@ -6,6 +6,9 @@
 pub mod account;
 pub mod histogram;
 pub mod ledger;
+pub mod pcapng;
+pub mod readings;
+pub mod ring;
 pub mod segments;
 pub mod series;
 pub mod trace;
@@ -13,10 +16,13 @@ pub mod trace;
 use crate::kernel::{SimSpan, SimTime};
 use crate::model::fact::{Cause, Fact};
 use crate::model::message::{ActorId, MsgId};
+use crate::model::tcp::Segment;
 
 pub use account::{Account, Accounts};
 pub use histogram::Histogram;
 pub use ledger::{Entry, Ledger};
+pub use readings::Readings;
+pub use segments::Segments;
 pub use series::{Row, Series};
 pub use trace::Trace;
 
@@ -60,6 +66,10 @@ pub struct Seen {
     pub series: Series,
     /// The newest facts.
     pub trace: Trace,
+    /// Segments, and what holds them.
+    pub segments: Segments,
+    /// What the ends of tcp channels showed over time.
+    pub readings: Readings,
 }
 
 impl Seen {
@@ -72,11 +82,16 @@ impl Seen {
             budget: Budget::default(),
             series: Series::new(until),
             trace: Trace::default(),
+            segments: Segments::default(),
+            readings: Readings::new(until),
         }
     }
 
     /// Takes in a fact.
-    pub fn take(&mut self, at: SimTime, fact: Fact) {
+    ///
+    /// `segment`: the segment of a [`Fact::SegmentDeparted`].
+    pub fn take(&mut self, at: SimTime, fact: Fact, segment: Option<&Segment>) {
+        self.segments.take(at, &fact, segment);
         self.trace.take(at, fact);
         self.pass(at);
         match fact {
@@ -100,9 +115,17 @@ impl Seen {
         self.ledger.pass_time(to);
     }
 
+    /// A copy for a checkpoint.
+    pub fn for_checkpoint(&self) -> Seen {
+        let mut copy = self.clone();
+        copy.segments = copy.segments.for_checkpoint();
+        copy
+    }
+
     /// Rough size in bytes, to keep checkpoints within their budget.
     pub fn weight(&self) -> u64 {
-        self.accounts.weight() + self.trace.weight() + 200_000
+        let tcp = self.segments.weight() + self.readings.weight();
+        self.accounts.weight() + self.trace.weight() + tcp + 200_000
     }
 
     fn open(&mut self, at: SimTime, msg: MsgId, account: Account) {

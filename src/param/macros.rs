@@ -30,6 +30,14 @@ pub fn index_of(specs: &[Spec], key: &str) -> Option<u8> {
     specs.iter().position(|spec| spec.key == key).map(|index| index as u8)
 }
 
+/// A field's name without the `r#` of a keyword.
+pub const fn plain(field: &str) -> &str {
+    match field.as_bytes() {
+        [b'r', b'#', ..] => field.split_at(2).1,
+        _ => field,
+    }
+}
+
 /// Whether `key` is `field` with `-` for `_`: the rule that [`params!`](crate::params) follows.
 pub const fn dashed<const N: usize>(field: &str) -> [u8; N] {
     let from = field.as_bytes();
@@ -129,7 +137,8 @@ macro_rules! choices {
 ///
 /// Each entry: field, type, default, the range with its scale (`scale log`, or `step X`) and, where
 /// it is narrower, the slider's part of it; or `choice`, `switch`, `words N` (at most N short
-/// words), `spans N` (at most N instants, in order), `lasting N` (at most N lengths of time);
+/// words), `spans N` (at most N instants, in order), `lasting N` (at most N lengths of time),
+/// `lines CHECK` (steps of a small language, which that function checks);
 /// whether it applies `live` or at a `restart`, name and help in English and Chinese, and the
 /// source. The key is the field with `-` for `_`.
 ///
@@ -177,6 +186,7 @@ macro_rules! params {
                 $(, words $words:expr)?
                 $(, spans $spans:expr)?
                 $(, lasting $lasting:expr)?
+                $(, lines $grammar:path)?
                 , applies $applies:ident
                 , name ($name_en:literal, $name_zh:literal)
                 , help ($help_en:literal, $help_zh:literal)
@@ -198,7 +208,7 @@ macro_rules! params {
             pub const SPECS: &'static [$crate::param::Spec] = &[
                 $( $crate::param::Spec {
                     key: {
-                        const FIELD: &str = stringify!($field);
+                        const FIELD: &str = $crate::param::plain(stringify!($field));
                         const KEY: [u8; FIELD.len()] = $crate::param::dashed(FIELD);
                         $crate::param::key_text(&KEY)
                     },
@@ -215,6 +225,7 @@ macro_rules! params {
                     step_of: || $crate::params!(@one $ty $(, $step)?),
                     entries: 0 $( + $words )? $( + $spans )? $( + $lasting )?,
                     in_order: true $( && $lasting == 0 )?,
+                    grammar: $crate::params!(@grammar $($grammar)?),
                 } ),*
             ];
 
@@ -279,6 +290,8 @@ macro_rules! params {
         }
     };
 
+    (@grammar) => { ::core::option::Option::None };
+    (@grammar $check:path) => { ::core::option::Option::Some($check) };
     (@scale log) => { $crate::param::Scale::Log };
     (@scale linear) => { $crate::param::Scale::Linear };
     (@scale) => { $crate::param::Scale::Linear };

@@ -3,7 +3,7 @@
 
 use crate::param::text::{Lang, Reason, Said, Text, nearest};
 use crate::param::units::{Amount, BitRate, Bytes, Ppm, Rate, parse_span, show_span};
-use crate::param::value::{Kind, Param, Spans, Value, Words, word_allowed};
+use crate::param::value::{Kind, Lines, Param, Spans, Value, Words, word_allowed};
 
 /// One of the words that a parameter may be.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -63,6 +63,8 @@ pub struct Spec {
     pub entries: u32,
     /// Whether a list of times is one of instants: in ascending order.
     pub in_order: bool,
+    /// Checks the text of [`Kind::Lines`].
+    pub grammar: Option<fn(&str) -> Result<(), Reason>>,
 }
 
 impl std::fmt::Debug for Spec {
@@ -132,6 +134,7 @@ impl Spec {
                 format!("at most {} times separated by commas: 10ms,25ms", self.entries),
                 format!("最多 {} 个以逗号分隔的时间：10ms,25ms", self.entries),
             ),
+            Kind::Lines => Said::new("steps, one a line", "每行一步"),
             _ => {
                 let (min, max) = (self.show(&self.min()), self.show(&self.max()));
                 Said::new(format!("{min} to {max}"), format!("{min} 至 {max}"))
@@ -159,6 +162,9 @@ impl Spec {
             let allowed = Said::new("times in ascending order", "按先后排列的时间");
             return Err(Reason::new(show_span(pair[1]), allowed));
         }
+        if let (Value::Lines(Lines(lines)), Some(grammar)) = (value, self.grammar) {
+            grammar(&lines.join("\n"))?;
+        }
         if self.has_slider() {
             let (min, max) = self.range();
             let ordinal = value.ordinal();
@@ -182,6 +188,11 @@ impl Spec {
             Kind::Choice => parse_choice(text, self.choices).map(Value::Choice),
             Kind::Words => Words::parse(text).map(Value::Words),
             Kind::Spans => Spans::parse(text).map(Value::Spans),
+            Kind::Lines => {
+                // As it was written, so that an error can name the line.
+                self.grammar.map_or(Ok(()), |grammar| grammar(text))?;
+                Lines::parse(text).map(Value::Lines)
+            }
         }?;
         self.check(&value).map_err(|reason| Reason::new(text, reason.allowed))?;
         Ok(value)

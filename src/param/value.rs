@@ -13,6 +13,10 @@ pub struct Words(pub Vec<String>);
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Spans(pub Vec<SimSpan>);
 
+/// A short program: one step a line, without comments and empty lines.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct Lines(pub Vec<String>);
+
 /// What a value is, without its range.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Kind {
@@ -36,6 +40,8 @@ pub enum Kind {
     Words,
     /// Several spans of time.
     Spans,
+    /// Lines of a small language.
+    Lines,
 }
 
 /// A value of any kind.
@@ -61,6 +67,8 @@ pub enum Value {
     Words(Words),
     /// Several spans of time.
     Spans(Spans),
+    /// Lines of a small language.
+    Lines(Lines),
 }
 
 impl Value {
@@ -77,6 +85,7 @@ impl Value {
             Value::Choice(_) => Kind::Choice,
             Value::Words(_) => Kind::Words,
             Value::Spans(_) => Kind::Spans,
+            Value::Lines(_) => Kind::Lines,
         }
     }
 
@@ -95,6 +104,7 @@ impl Value {
             Value::Choice(index) => u64::from(*index),
             Value::Words(words) => words.0.len() as u64,
             Value::Spans(spans) => spans.0.len() as u64,
+            Value::Lines(lines) => lines.0.len() as u64,
         }
     }
 
@@ -111,7 +121,7 @@ impl Value {
             Kind::Amount => Some(Value::Amount(Amount(small))),
             Kind::Bool => Some(Value::Bool(ordinal != 0)),
             Kind::Choice => Some(Value::Choice(u8::try_from(ordinal).unwrap_or(u8::MAX))),
-            Kind::Words | Kind::Spans => None,
+            Kind::Words | Kind::Spans | Kind::Lines => None,
         }
     }
 
@@ -134,6 +144,7 @@ impl Value {
             Value::Spans(spans) => {
                 spans.0.iter().map(|span| show_span(*span)).collect::<Vec<_>>().join(",")
             }
+            Value::Lines(lines) => lines.0.join("; "),
         }
     }
 
@@ -182,6 +193,7 @@ impl Value {
                 Lang::En => format!("times: {}", spans.0.len()),
                 Lang::Zh => format!("时刻数：{}", spans.0.len()),
             },
+            Value::Lines(lines) => lines.0.join("; "),
         }
     }
 }
@@ -265,6 +277,7 @@ param!(Amount, Amount, Amount::parse);
 param!(bool, Bool, parse_bool);
 param!(Words, Words, Words::parse);
 param!(Spans, Spans, Spans::parse);
+param!(Lines, Lines, Lines::parse);
 
 /// Whether `text` is a short word: `[a-z][a-z0-9-]{0,31}`.
 pub fn is_word(text: &str) -> bool {
@@ -355,6 +368,37 @@ impl Spans {
             list.push(span?);
         }
         Ok(Spans(list))
+    }
+}
+
+impl Lines {
+    /// No lines.
+    pub const NONE: Lines = Lines(Vec::new());
+
+    /// Most lines.
+    pub const LIMIT: usize = 1_000;
+    /// Longest line, in bytes.
+    const LONGEST: usize = 200;
+
+    /// The lines of `text`: they end at a line break or a semicolon; `#` begins a comment.
+    pub fn parse(text: &str) -> Result<Lines, Reason> {
+        let mut lines = Vec::new();
+        for line in text.split(['\n', ';']) {
+            let line = line.split('#').next().unwrap_or("");
+            let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
+            if Lines::LONGEST < line.len() {
+                let allowed = Said::new("lines of at most 200 bytes", "每行最多 200 字节");
+                return Err(Reason::new(line, allowed));
+            }
+            if lines.len() == Lines::LIMIT {
+                let allowed = Said::new("at most 1000 lines", "最多 1000 行");
+                return Err(Reason::new(line, allowed));
+            }
+            if !line.is_empty() {
+                lines.push(line);
+            }
+        }
+        Ok(Lines(lines))
     }
 }
 

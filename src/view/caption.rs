@@ -15,6 +15,7 @@ use crate::world::arena::ActorState;
 
 use super::Look;
 use super::numbers::{count, percent};
+use super::tcp_words;
 use super::words::{Cast, Ink, Run, Sentence, number, part, sentence};
 
 /// How long a notable event stays, in the viewer's seconds.
@@ -51,6 +52,7 @@ pub fn rank(fact: &Fact) -> u8 {
         Fact::Confirmed { .. } | Fact::Unblocked { .. } | Fact::Arrived { .. } => 2,
         Fact::Copied { .. } | Fact::Departed { .. } | Fact::Held { .. } => 1,
         Fact::Released { .. } => 1,
+        _ => tcp_words::rank(fact),
     }
 }
 
@@ -152,6 +154,7 @@ pub fn tell(fact: &Fact, cast: &Cast, lang: Lang) -> Sentence {
             let place = match at {
                 Node::Actor(id) => actor(id),
                 Node::Channel(id) => path(id),
+                Node::Host(_) | Node::Wire(_) => plain(""),
             };
             let parts = [part(msg.0.to_string(), Ink::Bad), plain(why.text().get(lang)), place];
             say("{0} is gone: {1} ({2}).", "{0} 消失：{1}（{2}）。", &parts)
@@ -295,7 +298,7 @@ fn tell_node(fact: &Fact, cast: &Cast, lang: Lang) -> Sentence {
         Fact::Changed { node: Node::Channel(id), .. } => {
             say("A setting of {0} changed.", "{0}的一项参数已改变。", &[path(id)])
         }
-        _ => Sentence::default(),
+        _ => tcp_words::tell(fact, cast, lang),
     }
 }
 
@@ -317,7 +320,7 @@ pub fn next(world: &World, cast: &Cast, lang: Lang) -> Option<Next> {
         }
     };
     for channel in &world.ground.channels {
-        let Channel::Ideal(ideal) = &channel.machine;
+        let Channel::Ideal(ideal) = &channel.machine else { continue };
         for lane in [Lane::Forth, Lane::Back] {
             let Some(first) = ideal.lanes[lane.index()].flight.front() else { continue };
             let reader = channel.reader(lane).0;
@@ -348,7 +351,7 @@ pub fn next(world: &World, cast: &Cast, lang: Lang) -> Option<Next> {
                     offer(at, What::Asks { actor });
                 }
             }
-            Actor::Broker(_) | Actor::Consumer(_) | Actor::Responder(_) => {}
+            Actor::Broker(_) | Actor::Consumer(_) | Actor::Responder(_) | Actor::Script(_) => {}
         }
     }
     if let Some((at, command)) = world.faults.iter().find(|(at, _)| world.now() < *at) {

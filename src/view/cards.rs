@@ -134,6 +134,7 @@ impl Cards<'_, '_> {
                 self.work_and_memory((works, *workers), (buffer, outgoing), bar, place.memory);
             }
             Body::Requester { .. } => self.requester(card, rect),
+            Body::Script { .. } => self.script_card(card, rect),
             Body::Broker { .. } => {}
         }
     }
@@ -399,6 +400,10 @@ impl Cards<'_, '_> {
                 let short = format!("{}/{}", count(*n_waiting), count(*clients));
                 self.pen.first(at, Anchor::End, face, room, &[&text, &short]);
             }
+            Body::Script { .. } => {
+                let (step, waits) = self.script_words(card);
+                self.pen.first(at, Anchor::End, face, room, &[&step, &waits]);
+            }
             Body::Broker { .. } => {}
         }
     }
@@ -418,6 +423,7 @@ impl Cards<'_, '_> {
             }
             Body::Producer { outbox, .. } => (0.0, Token::Sunken, Some(outbox.total)),
             Body::Requester { n_waiting, .. } => (0.0, Token::Sunken, Some(*n_waiting)),
+            Body::Script { .. } => (0.0, Token::Sunken, None),
         };
         if 0.0 < share {
             let w = inner.w * share.clamp(0.0, 1.0);

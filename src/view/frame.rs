@@ -4,6 +4,7 @@
 //! how far, who works on what. Long queues are listed up to [`CELLS`]; their number is exact.
 
 use crate::kernel::{SimSpan, SimTime};
+use crate::model::actor::script::Waits;
 use crate::model::actor::arrivals::Arrivals;
 use crate::model::actor::requester::Client;
 use crate::model::actor::workers::{Job, Workers};
@@ -155,6 +156,19 @@ pub enum Body {
         /// Time to the next request.
         next: Option<SimSpan>,
     },
+    /// A script.
+    Script {
+        /// Its text.
+        lines: Vec<String>,
+        /// The line that it is at; `None` when it is over.
+        at: Option<u16>,
+        /// What that step waits for.
+        waits: Waits,
+        /// For how long already.
+        since: SimSpan,
+        /// The turn of the innermost block, and how many there are.
+        turn: Option<(u32, u32)>,
+    },
 }
 
 /// A queue.
@@ -226,7 +240,13 @@ impl Frame {
         frame.cards =
             world.actors.iter().enumerate().map(|(n, node)| card(world, n, node)).collect();
         for (n, channel) in world.ground.channels.iter().enumerate() {
-            let Channel::Ideal(ideal) = &channel.machine;
+            let ideal = match &channel.machine {
+                Channel::Ideal(ideal) => ideal,
+                Channel::Tcp(tcp) => {
+                    frame.tcp(world, ChannelId(n as u16), tcp);
+                    continue;
+                }
+            };
             let [forth, back] = &ideal.lanes;
             let rates = [rate(forth), rate(back)];
             let flows = |(lane, rate): (&LaneState, &Option<f64>)| {
@@ -348,6 +368,13 @@ fn card(world: &World, n: usize, node: &ActorNode) -> Card {
         Actor::Consumer(consumer) => worker_body(now, &consumer.workers, &consumer.outgoing),
         Actor::Responder(responder) => worker_body(now, &responder.workers, &Default::default()),
         Actor::Requester(requester) => requester_body(now, requester),
+        Actor::Script(script) => Body::Script {
+            lines: script.params.r#do.0.clone(),
+            at: script.line(),
+            waits: script.waits,
+            since: now.since(script.since),
+            turn: script.turn(),
+        },
     };
     Card { life, body }
 }

@@ -88,6 +88,18 @@ pub const fn fill_of(cause: Cause) -> (Token, Pattern) {
         Cause::Processing => (Token::CauseProcessing, Pattern::Solid),
         Cause::Paused => (Token::CauseRebalance, Pattern::Dots),
         Cause::LostDelivery => (Token::CauseRedelivery, Pattern::Hatch),
+        Cause::SendBuffer => (Token::CauseSendBuffer, Pattern::Solid),
+        Cause::Handshake => (Token::CauseTick, Pattern::Lines),
+        Cause::Nagle => (Token::CauseNagle, Pattern::Solid),
+        Cause::DelayedAck => (Token::CauseDelayedAck, Pattern::Hatch),
+        Cause::Cork => (Token::CauseNagle, Pattern::Dots),
+        Cause::CongestionWindow => (Token::CauseWindow, Pattern::Solid),
+        Cause::ReceiverWindow => (Token::CauseWindow, Pattern::Hatch),
+        Cause::Persist => (Token::CauseTick, Pattern::Solid),
+        Cause::SegmentQueue => (Token::CauseNoBuffer, Pattern::Solid),
+        Cause::Retransmission => (Token::CauseRto, Pattern::Solid),
+        Cause::HeadOfLine => (Token::CauseHeadOfLine, Pattern::Solid),
+        Cause::Unread => (Token::CauseCpu, Pattern::Lines),
     }
 }
 
@@ -140,11 +152,11 @@ impl Subject<'_> {
         text.get(self.lang).to_string()
     }
 
-    fn name(&self, node: Node) -> &str {
+    pub(super) fn name(&self, node: Node) -> &str {
         self.scenario.name_of(node).get(self.lang)
     }
 
-    fn pick(&self, en: impl Into<String>, zh: impl Into<String>) -> String {
+    pub(super) fn pick(&self, en: impl Into<String>, zh: impl Into<String>) -> String {
         match self.lang {
             Lang::En => en.into(),
             Lang::Zh => zh.into(),
@@ -240,7 +252,7 @@ impl Subject<'_> {
     /// On a channel: where to, and when it arrives.
     fn on_the_way(&self, msg: MsgId) -> Option<String> {
         for node in &self.world.ground.channels {
-            let Channel::Ideal(path) = &node.machine;
+            let Channel::Ideal(path) = &node.machine else { continue };
             for (lane, to) in path.lanes.iter().zip([node.to, node.from]) {
                 let carries = |f: &&crate::model::channel::ideal::Flying| {
                     f.parcel.message().is_some_and(|m| m.id == msg)
@@ -394,6 +406,7 @@ impl Subject<'_> {
             }
             Actor::Consumer(consumer) => self.working(&consumer.workers.busy),
             Actor::Responder(responder) => self.working(&responder.workers.busy),
+            Actor::Script(script) => self.script(script),
             Actor::Requester(requester) => {
                 use crate::model::actor::requester::Client;
                 let waits = |client: &&Client| matches!(client, Client::Waiting { .. });
@@ -452,6 +465,7 @@ impl Subject<'_> {
                 add("in its memory", "内存中等待", responder.workers.buffer.len() as u64);
             }
             Actor::Requester(requester) => add("clients", "客户端", requester.clients.len() as u64),
+            Actor::Script(script) => add("steps", "步骤数", script.steps.len() as u64),
         }
         figures
     }
@@ -460,7 +474,10 @@ impl Subject<'_> {
         let Some(node) = self.world.ground.channels.get(id.index()) else {
             return Inspection::default();
         };
-        let Channel::Ideal(path) = &node.machine;
+        let path = match &node.machine {
+            Channel::Ideal(path) => path,
+            Channel::Tcp(tcp) => return self.tcp_channel(id, tcp),
+        };
         let on_way = |lane: usize| path.lanes[lane].flight.len() as u64;
         let (state, sentence) = if path.is_cut {
             let waits = path.lanes.iter().map(|lane| lane.stalled.len() as u64).sum();
@@ -560,7 +577,7 @@ fn actor_actions(id: ActorId, state: ActorState, machine: &Actor) -> Vec<Action>
     actions
 }
 
-fn channel_actions(id: ChannelId, is_cut: bool) -> Vec<Action> {
+pub(super) fn channel_actions(id: ChannelId, is_cut: bool) -> Vec<Action> {
     let cut = match is_cut {
         true => Action { label: MEND, command: Command::Mend(id) },
         false => Action { label: CUT, command: Command::Cut(id) },

@@ -73,7 +73,7 @@ pub fn plan(frame: &Frame, cast: &Cast) -> Plan {
             };
             Kind::Consumer { memory }
         }
-        Body::Requester { .. } => Kind::Requester,
+        Body::Requester { .. } | Body::Script { .. } => Kind::Requester,
     };
     Plan {
         kinds: frame.cards.iter().map(|card| &card.body).enumerate().map(kind).collect(),
@@ -319,7 +319,7 @@ pub fn stage_says(frame: &Frame, lang: Lang) -> String {
                 worked += works.len() as u64;
             }
             Body::Producer { outbox, .. } => waiting += outbox.total,
-            Body::Requester { .. } => {}
+            Body::Requester { .. } | Body::Script { .. } => {}
         }
     }
     let on_the_way = frame.dots.iter().filter(|dot| dot.glyph != Glyph::Ack).count() as u64;
@@ -370,6 +370,9 @@ pub fn twin(frame: &Frame, cast: &Cast, lang: Lang) -> Vec<TwinRow> {
                 }
             }
             Body::Requester { n_waiting, .. } => fill(ASKED, lang, &[&count(*n_waiting)]),
+            Body::Script { lines, at, .. } => {
+                at.and_then(|at| lines.get(usize::from(at))).cloned().unwrap_or_default()
+            }
         };
         [cast.name(ActorId(n as u16), lang).to_string(), state, holds]
     };

@@ -45,7 +45,7 @@ const WHEEL_PX: f64 = 90.0;
 const CLICK_PX: f32 = 4.0;
 
 /// Everything that decides what the canvas shows.
-type Shown = (SimTime, u64, Look, Window, (f32, f32), Option<usize>, bool);
+type Shown = (SimTime, u64, Look, Window, (f32, f32), Option<u64>, bool);
 
 /// Paints the ladder.
 pub struct LadderPainter {
@@ -59,7 +59,7 @@ pub struct LadderPainter {
     pairs: Vec<Pair>,
     scene: Scene,
     drawn: Vec<Drawn>,
-    pointed: Option<usize>,
+    pointed: Option<u64>,
     shown: Option<Shown>,
     twin_at: f64,
     twin_rows: Vec<[String; 3]>,
@@ -98,7 +98,7 @@ impl LadderPainter {
             return;
         }
         let session = scene.ahead.unwrap_or(scene.session);
-        let Some(tape) = tape_of(session.seen()) else { return };
+        let tape = tape_of(session.seen());
         let (now, until) = (scene.session.now(), scene.session.until());
         let ahead = scene.ahead.is_some();
         self.begin(scene, pick::stretch(tape, until).filter(|_| ahead), until);

@@ -238,6 +238,8 @@ fn specs_of(world: &World, node: Node) -> Option<&'static [crate::param::Spec]> 
     match node {
         Node::Actor(id) => Some(world.actors.get(id.index())?.machine.params().specs()),
         Node::Channel(id) => Some(world.ground.channels.get(id.index())?.machine.params().specs()),
+        Node::Host(id) => Some(world.ground.hosts.get(id.index())?.params.params().specs()),
+        Node::Wire(_) => Some(crate::model::wire::WireParams::SPECS),
     }
 }
 
@@ -289,7 +291,7 @@ fn knob(session: &Session, setting: &Setting, lang: Lang) -> Knob {
             };
             Control::Choice(spec.choices.iter().map(option).collect(), usize::from(*index))
         }
-        (_, Kind::Words | Kind::Spans) => Control::List(spec.show(&value)),
+        (_, Kind::Words | Kind::Spans | Kind::Lines) => Control::List(spec.show(&value)),
         _ => Control::Slider {
             position: spec.to_position(&value),
             default: spec.to_position(&setting.default),

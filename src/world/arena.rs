@@ -6,11 +6,14 @@
 use crate::kernel::random::Streams;
 use crate::kernel::{EventQueue, SimTime, Timer};
 use crate::model::actor::{Actor, ActorParams};
+use crate::model::channel::tcp::{Net, WireNode};
 use crate::model::channel::{Channel, ChannelNode, ChannelParams};
 use crate::model::command::{Command, Node};
 use crate::model::fact::{Fact, FactLog, Why};
 use crate::model::ground::{Ctx, Event, Ground, Lane, Port, Seat};
-use crate::model::message::{ActorId, ChannelId, MsgId};
+use crate::model::host::{HostNode, HostParams};
+use crate::model::message::{ActorId, ChannelId, HostId, MsgId};
+use crate::model::wire::WireParams;
 use crate::param::{Lang, Said, Text};
 
 /// What a world is made of, in document order.
@@ -24,6 +27,12 @@ pub struct Plan {
     pub channels: Vec<(u64, ActorId, ActorId, ChannelParams)>,
     /// What happens when; sorted by time, ties in document order.
     pub faults: Vec<(SimTime, Command)>,
+    /// Hash of the id, and profile and parameters, of each host.
+    pub hosts: Vec<(u64, HostParams)>,
+    /// Hash of the id, both hosts and parameters of each wire.
+    pub wires: Vec<(u64, HostId, HostId, WireParams)>,
+    /// The host of each actor; a plan without tcp channels needs none.
+    pub homes: Vec<HostId>,
 }
 
 /// Whether an actor's process runs.
@@ -115,6 +124,9 @@ impl World {
             streams: Streams::new(plan.seed),
             facts,
             newest: MsgId(0),
+            hosts: plan.hosts.iter().map(|(path, params)| HostNode::new(*path, params)).collect(),
+            wires: plan.wires.iter().map(wire_node).collect(),
+            net: Net::default(),
         };
         let mut world = World {
             ground,
@@ -126,7 +138,9 @@ impl World {
             stop: None,
         };
         world.connect();
+        world.place_tcp(plan);
         world.start();
+        world.settle();
         world
     }
 
@@ -144,6 +158,9 @@ impl World {
         }
         self.n_at_instant += 1;
         self.run(event);
+        if !self.ground.net.pokes.is_empty() {
+            self.settle();
+        }
         if self.n_at_instant == MAX_AT_INSTANT {
             self.stop = Some(Stop::Standstill);
         }
@@ -166,6 +183,12 @@ impl World {
     ///
     /// Fails when the command names what is not there, or cannot be done to what it names.
     pub fn apply(&mut self, command: &Command) -> Result<(), Said> {
+        let result = self.carry_out(command);
+        self.settle();
+        result
+    }
+
+    fn carry_out(&mut self, command: &Command) -> Result<(), Said> {
         match command {
             Command::Crash(actor) => self.crash(*actor),
             Command::Restart(actor) => self.restart(*actor),
@@ -248,7 +271,11 @@ impl World {
                 Actor::Consumer(consumer) => consumer.subscription(),
                 _ => continue,
             };
-            if matches!(self.actors[from.index()].machine, Actor::Broker(_)) {
+            if let Channel::Tcp(_) = channel.machine {
+                // It waits for the handshake.
+                let out = channel.to_port;
+                self.handle(to, |_, cx| cx.write(out, hello, false));
+            } else if matches!(self.actors[from.index()].machine, Actor::Broker(_)) {
                 self.handle(from, |machine, cx| machine.on_message(cx, port, hello));
             }
         }
@@ -270,6 +297,9 @@ impl World {
             Event::Lane(channel, lane) => {
                 let node = &mut self.ground.channels[channel.index()];
                 if self.ground.queue.fired(&mut node.timers[lane.index()], event) {
+                    if let Channel::Tcp(_) = node.machine {
+                        return self.wake_end(channel, lane);
+                    }
                     let readable = node.machine.on_wake(lane, self.ground.now);
                     self.ground.arm_lane(channel, lane);
                     if readable {
@@ -288,6 +318,18 @@ impl World {
                 }
             }
             Event::Planned => self.run_fault(),
+            Event::Wire(wire, direction) => {
+                let node = &mut self.ground.wires[wire.index()];
+                if self.ground.queue.fired(&mut node.timers[direction.index()], event) {
+                    self.ground.tcp_wire(wire, direction);
+                }
+            }
+            Event::Host(host) => {
+                let node = &mut self.ground.hosts[host.index()];
+                if self.ground.queue.fired(&mut node.timer, event) {
+                    self.ground.tcp_host(host);
+                }
+            }
         }
     }
 
@@ -305,7 +347,7 @@ impl World {
     }
 
     /// The reader of a lane reads all that it wants.
-    fn read(&mut self, channel: ChannelId, lane: Lane) {
+    pub(super) fn read(&mut self, channel: ChannelId, lane: Lane) {
         let (reader, port) = self.ground.channels[channel.index()].reader(lane);
         match self.actors[reader.index()].state {
             ActorState::Paused { .. } => {}
@@ -359,6 +401,10 @@ fn channel_node((path, from, to, params): &(u64, ActorId, ActorId, ChannelParams
         timers: [Timer::default(), Timer::default()],
         machine: Channel::new(params.clone()),
     }
+}
+
+fn wire_node((path, from, to, params): &(u64, HostId, HostId, WireParams)) -> WireNode {
+    WireNode::new(*path, [*from, *to], params)
 }
 
 fn actor_node((path, group, params): &(u64, u64, ActorParams)) -> ActorNode {

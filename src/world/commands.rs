@@ -21,6 +21,10 @@ impl World {
         self.handle(id, |machine, cx| machine.on_crash(cx));
         for n in 0..self.actors[id.index()].seat.ports.len() {
             let port = self.actors[id.index()].seat.ports[n];
+            if self.ground.tcp(port.channel).is_some() {
+                self.ground.tcp_abort(port.channel, port.out);
+                continue;
+            }
             self.ground.drain_lane(port.channel, port.out.other());
             self.handle(id, |_, cx| cx.write(n as u16, Parcel::Closed, false));
         }
@@ -33,6 +37,11 @@ impl World {
         self.actors[id.index()].state = ActorState::Up;
         self.state_fact(Fact::Restarted { actor: id });
         for n in 0..self.actors[id.index()].seat.ports.len() {
+            let port = self.actors[id.index()].seat.ports[n];
+            if self.ground.tcp(port.channel).is_some() {
+                self.reconnect(port.channel, Some(port.out));
+                continue;
+            }
             self.handle(id, |_, cx| cx.write(n as u16, Parcel::Opened, false));
         }
         self.handle(id, |machine, cx| machine.on_restart(cx));
@@ -70,6 +79,7 @@ impl World {
 
     pub(super) fn cut(&mut self, id: ChannelId) -> Result<(), Said> {
         self.channel(id)?.machine.cut();
+        self.cut_wire(id, true);
         self.state_fact(Fact::Cut { channel: id });
         Ok(())
     }
@@ -77,8 +87,10 @@ impl World {
     pub(super) fn mend(&mut self, id: ChannelId) -> Result<(), Said> {
         let now = self.now();
         self.channel(id)?.machine.mend(now);
+        self.cut_wire(id, false);
         self.state_fact(Fact::Mended { channel: id });
-        for lane in [Lane::Forth, Lane::Back] {
+        let lanes = if self.ground.tcp(id).is_some() { &[][..] } else { &[Lane::Forth, Lane::Back] };
+        for &lane in lanes {
             self.ground.arm_lane(id, lane);
             self.ground.tell_reader(id, lane);
         }
@@ -127,6 +139,12 @@ impl World {
                     }
                 }
             }
+            Node::Wire(id) => {
+                let wire = self.ground.wires.get_mut(id.index()).ok_or_else(missing)?;
+                wire.machine.set(param, value)?;
+            }
+            // What a host's stack is made with applies at a restart.
+            Node::Host(_) => return Err(missing()),
         }
         self.state_fact(Fact::Changed { node, param });
         Ok(())

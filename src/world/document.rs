@@ -153,6 +153,21 @@ impl Item {
         }
     }
 
+    /// The value as lines: a text of several, or a list of them.
+    pub fn lines(&self) -> Option<String> {
+        match &self.node {
+            Node::Text(text) => Some(text.clone()),
+            Node::List(items) => {
+                let line = |item: &Item| match &item.node {
+                    Node::Text(text) => Some(text.clone()),
+                    _ => None,
+                };
+                items.iter().map(line).collect::<Option<Vec<_>>>().map(|all| all.join("\n"))
+            }
+            _ => None,
+        }
+    }
+
     /// The value as a parameter's parser takes it: text, a number, a switch, or a list of these.
     pub fn plain(&self) -> Option<String> {
         match &self.node {

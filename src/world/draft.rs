@@ -9,10 +9,11 @@ use crate::kernel::SimSpan;
 use crate::model::actor::ActorParams;
 use crate::model::channel::ChannelParams;
 use crate::param::{
-    Amount, Ppm, Reason, Said, Spec, Value, index_of, is_word, nearest, parse_span, word_allowed,
+    Amount, Kind, Ppm, Reason, Said, Spec, Value, index_of, is_word, nearest, parse_span, word_allowed,
 };
 use crate::world::deed::Deed;
 use crate::world::document::{Item, Node, Reader, Table};
+use crate::world::machines::{HostDraft, WireDraft, read_host, read_wire};
 use crate::world::problem::Problem;
 
 /// Most actors, before and after the expansion of groups.
@@ -95,30 +96,6 @@ pub struct Draft {
     pub knobs: Vec<(u32, String)>,
 }
 
-/// A machine.
-#[derive(Clone, PartialEq, Debug)]
-pub struct HostDraft {
-    /// Its line.
-    pub line: u32,
-    /// A short word.
-    pub id: String,
-    /// `linux`, `lwip` or `rfc`.
-    pub profile: String,
-}
-
-/// A network link between two machines.
-#[derive(Clone, PartialEq, Debug)]
-pub struct WireDraft {
-    /// Its line.
-    pub line: u32,
-    /// A short word.
-    pub id: String,
-    /// One host.
-    pub from: String,
-    /// The other.
-    pub to: String,
-}
-
 /// An actor, or a group of alike ones.
 #[derive(Clone, PartialEq, Debug)]
 pub struct ActorDraft {
@@ -169,9 +146,6 @@ pub struct FaultDraft {
     /// After how long it is undone.
     pub lasts: Option<SimSpan>,
 }
-
-/// Every host profile.
-pub const PROFILES: &[&str] = &["linux", "lwip", "rfc"];
 
 impl Speed {
     /// Real time.
@@ -320,7 +294,7 @@ fn word(text: &str) -> Result<String, Reason> {
 }
 
 /// The name of an expanded thing, as faults and knobs use it: words joined by `-`.
-fn long_word(text: &str) -> Result<String, Reason> {
+pub(super) fn long_word(text: &str) -> Result<String, Reason> {
     let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
     if !text.is_empty() && text.len() <= 80 && text.bytes().all(plain) {
         return Ok(text.to_owned());
@@ -357,7 +331,7 @@ fn path(text: &str) -> Result<String, Reason> {
     Err(Reason::new(text, Said::new(en, "id、点和键，如 producer.rate")))
 }
 
-fn one_of(words: &'static [&'static str]) -> impl Fn(&str) -> Result<&'static str, Reason> {
+pub(super) fn one_of(words: &'static [&'static str]) -> impl Fn(&str) -> Result<&'static str, Reason> {
     move |text| {
         let found = words.iter().find(|word| **word == text).copied();
         found.ok_or_else(|| {
@@ -375,27 +349,8 @@ fn needed_word(
     reader.needed(key, word_allowed(), out, word)
 }
 
-fn needed_id(reader: &mut Reader<'_>, key: &'static str, out: &mut Vec<Problem>) -> Option<String> {
+pub(super) fn needed_id(reader: &mut Reader<'_>, key: &'static str, out: &mut Vec<Problem>) -> Option<String> {
     reader.needed(key, word_allowed(), out, long_word)
-}
-
-fn read_host(table: &Table, n: u32, out: &mut Vec<Problem>) -> Option<HostDraft> {
-    let mut reader = Reader::new(table, format!("host {n}"));
-    let id = needed_word(&mut reader, "id", out);
-    let profile = reader.parsed("profile", out, one_of(PROFILES)).unwrap_or(PROFILES[0]);
-    reader.finish(&[], out);
-    Some(HostDraft { line: table.line, id: id?, profile: profile.to_owned() })
-}
-
-fn read_wire(table: &Table, n: u32, out: &mut Vec<Problem>) -> Option<WireDraft> {
-    let mut reader = Reader::new(table, format!("wire {n}"));
-    let id = reader.parsed("id", out, word);
-    let from = needed_word(&mut reader, "from", out);
-    let to = needed_word(&mut reader, "to", out);
-    reader.finish(&[], out);
-    let (from, to) = (from?, to?);
-    let id = id.unwrap_or_else(|| format!("{from}-{to}"));
-    Some(WireDraft { line: table.line, id, from, to })
 }
 
 fn read_actor(table: &Table, n: u32, out: &mut Vec<Problem>) -> Option<ActorDraft> {
@@ -403,7 +358,7 @@ fn read_actor(table: &Table, n: u32, out: &mut Vec<Problem>) -> Option<ActorDraf
     let id = needed_word(&mut reader, "id", out);
     reader.path = id.clone().unwrap_or(reader.path);
     let name = read_said(&mut reader, "name", MAX_LINE, out);
-    let host = reader.parsed("host", out, word);
+    let host = reader.parsed("host", out, long_word);
     let count = reader.parsed("count", out, |text| COUNT.parse(text));
     let count = count.map(|value| value.ordinal() as u32);
     let kinds = ActorParams::KINDS;
@@ -441,7 +396,7 @@ fn read_channel(table: &Table, n: u32, out: &mut Vec<Problem>) -> Option<Channel
 }
 
 /// Reads every key that is a parameter's.
-fn read_params(
+pub(super) fn read_params(
     reader: &Reader<'_>,
     specs: &'static [Spec],
     out: &mut Vec<Problem>,
@@ -458,7 +413,11 @@ fn read_params(
 }
 
 fn read_value(item: &Item, spec: &Spec) -> Result<Value, Reason> {
-    match item.plain() {
+    let text = match spec.kind {
+        Kind::Lines => item.lines(),
+        _ => item.plain(),
+    };
+    match text {
         Some(text) => spec.parse(&text),
         None => Err(Reason::new(item.shown(), spec.allowed())),
     }
@@ -498,7 +457,7 @@ fn read_only(
     only
 }
 
-fn finish_with(reader: Reader<'_>, specs: &'static [Spec], out: &mut Vec<Problem>) {
+pub(super) fn finish_with(reader: Reader<'_>, specs: &'static [Spec], out: &mut Vec<Problem>) {
     let keys: Vec<&'static str> = specs.iter().map(|spec| spec.key).collect();
     reader.finish(&keys, out);
 }

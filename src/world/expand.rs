@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 
 use crate::model::actor::ActorParams;
 use crate::model::command::{Command, Node};
+use crate::model::wire::WireParams;
 use crate::param::{Applies, Kind, Reason, Said, Value, Words, index_of, show_span};
 use crate::world::deed::Deed;
 use crate::world::draft::{Draft, Exceptions, FaultDraft, MAX_ACTORS, MAX_CHANNELS};
+use crate::world::machines;
 use crate::world::problem::Problem;
 use crate::world::scenario::{
-    ActorDecl, ChannelDecl, FaultDecl, HostDecl, Knob, Scenario, Target, WireDecl, instant,
-    kind_name,
+    ActorDecl, ChannelDecl, FaultDecl, Knob, Scenario, Target, instant, kind_name,
 };
 use crate::world::setting::Place;
 
@@ -22,9 +23,10 @@ use crate::world::setting::Place;
 pub(super) fn expand(scenario: &mut Scenario, strict: bool, out: &mut Vec<Problem>) {
     let draft = scenario.draft.clone();
     let before = out.len();
-    hosts_and_wires(scenario, &draft, out);
+    machines::declared(scenario, &draft, out);
     actors(scenario, &draft, out);
     channels(scenario, &draft, out);
+    machines::wires_of_channels(scenario, &draft, out);
     exceptions(scenario, &draft, strict, out);
     // Who speaks to whom is settled; without it, what follows would only repeat the complaints.
     if before == out.len() {
@@ -34,44 +36,20 @@ pub(super) fn expand(scenario: &mut Scenario, strict: bool, out: &mut Vec<Proble
     knobs(scenario, &draft, out);
 }
 
-fn name(
+pub(super) fn name(
     names: &mut BTreeMap<String, Target>,
     line: u32,
     id: &str,
     target: Target,
     out: &mut Vec<Problem>,
 ) {
-    if names.insert(id.to_owned(), target).is_some() {
+    let before = names.insert(id.to_owned(), target);
+    // A machine and the actor that lives on it may have one name: the actor answers to it.
+    let at_home = matches!(target, Target::Actor(_) | Target::Group(_));
+    if before.is_some_and(|before| !(at_home && matches!(before, Target::Host(_)))) {
         let allowed = Said::new("an id that nothing else has", "与其他 id 不同的 id");
         out.push(Problem::refused(Some(line), "id", Reason::new(id, allowed)));
     }
-}
-
-fn hosts_and_wires(scenario: &mut Scenario, draft: &Draft, out: &mut Vec<Problem>) {
-    for host in &draft.hosts {
-        name(&mut scenario.names, host.line, &host.id, Target::Ground, out);
-        scenario.hosts.push(HostDecl { id: host.id.clone(), profile: host.profile.clone() });
-    }
-    for wire in &draft.wires {
-        name(&mut scenario.names, wire.line, &wire.id, Target::Ground, out);
-        if wire.from == wire.to {
-            let allowed = Said::new("another host", "另一台主机");
-            out.push(Problem::refused(Some(wire.line), "wire.to", Reason::new(&wire.to, allowed)));
-        }
-        let (from, to) = (host(scenario, &wire.from), host(scenario, &wire.to));
-        scenario.wires.push(WireDecl { id: wire.id.clone(), from, to });
-    }
-}
-
-/// The place of a host; one that nobody declared is made with defaults.
-fn host(scenario: &mut Scenario, id: &str) -> u16 {
-    let found = scenario.hosts.iter().position(|host| host.id == id);
-    let place = found.unwrap_or_else(|| {
-        let profile = "linux".to_owned();
-        scenario.hosts.push(HostDecl { id: id.to_owned(), profile });
-        scenario.hosts.len() - 1
-    });
-    place as u16
 }
 
 fn actors(scenario: &mut Scenario, draft: &Draft, out: &mut Vec<Problem>) {
@@ -100,7 +78,11 @@ fn actors(scenario: &mut Scenario, draft: &Draft, out: &mut Vec<Problem>) {
                     (id, Said::new(format!("{en} {member}"), format!("{zh} {member}")))
                 }
             };
-            let host = host(scenario, actor.host.as_ref().unwrap_or(&id));
+            let host = actor.host.as_ref().unwrap_or(&id);
+            let host = machines::place_of_host(scenario, draft, host, false);
+            if scenario.hosts[usize::from(host)].id == id {
+                scenario.hosts[usize::from(host)].name = name_here.clone();
+            }
             scenario.actors.push(ActorDecl {
                 id,
                 table,
@@ -153,7 +135,7 @@ fn channels(scenario: &mut Scenario, draft: &Draft, out: &mut Vec<Problem>) {
         let many = (counted(&channel.from), counted(&channel.to));
         let target = if many == (false, false) { single } else { Target::Bundle(table as u16) };
         name(&mut scenario.names, channel.line, &channel.id, target, out);
-        let base = channel.name.clone().unwrap_or_else(|| kind_name("ideal").said());
+        let base = channel.name.clone().unwrap_or_else(|| kind_name(channel.params.kind()).said());
         for (i, from) in from.iter().enumerate() {
             for (j, to) in to.iter().enumerate() {
                 let suffix = match many {
@@ -188,6 +170,8 @@ fn actors_named(scenario: &Scenario, id: &str) -> Vec<u16> {
     let place = |node: Node| match node {
         Node::Actor(id) => id.0,
         Node::Channel(id) => id.0,
+        Node::Host(id) => id.0,
+        Node::Wire(id) => id.0,
     };
     scenario.nodes(target).into_iter().map(place).collect()
 }
@@ -325,6 +309,7 @@ fn knobs(scenario: &mut Scenario, draft: &Draft, out: &mut Vec<Problem>) {
             Ok((target, place)) => {
                 let (node, param) = match place {
                     Place::Count => (None, 0),
+                    Place::Profile => (scenario.nodes(target).first().copied(), 0),
                     Place::Param(_, index) => (scenario.nodes(target).first().copied(), index),
                 };
                 scenario.knobs.push(Knob { path: path.clone(), node, param });
@@ -345,7 +330,7 @@ impl Scenario {
         let fits = |target: &Target| match target {
             Target::Actor(_) | Target::Group(_) => !to_channel,
             Target::Channel(_) | Target::Bundle(_) => to_channel,
-            Target::Ground => false,
+            Target::Host(_) | Target::Hosts(_) | Target::Wire(_) => false,
         };
         let Some(target) = self.names.get(whom).filter(|target| fits(target)) else {
             let key = if to_channel { "channel" } else { "actor" };
@@ -377,6 +362,8 @@ impl Scenario {
                 let specs = match node {
                     Node::Actor(id) => self.actors[id.index()].params.specs(),
                     Node::Channel(id) => self.channels[id.index()].params.specs(),
+                    Node::Host(id) => self.hosts[id.index()].params.params().specs(),
+                    Node::Wire(_) => WireParams::SPECS,
                 };
                 let spec = &specs[usize::from(*param)];
                 let path = format!("{}.{}", self.id_of(*node), spec.key);
@@ -395,15 +382,15 @@ impl Scenario {
                 let allowed = Said::new(kinds.join(", "), kinds.join("、"));
                 Err(Problem::refused(None, "actor", Reason::new(kind, allowed)))
             }
-            Node::Channel(_) => Err(Problem::unknown(None, "actor", deed.whom(), [])),
+            _ => Err(Problem::unknown(None, "actor", deed.whom(), [])),
         };
         let any = |node: Node| match node {
             Node::Actor(id) => Ok(id),
-            Node::Channel(_) => Err(Problem::unknown(None, "actor", deed.whom(), [])),
+            _ => Err(Problem::unknown(None, "actor", deed.whom(), [])),
         };
         let channel = |node: Node| match node {
             Node::Channel(id) => Ok(id),
-            Node::Actor(_) => Err(Problem::unknown(None, "channel", deed.whom(), [])),
+            _ => Err(Problem::unknown(None, "channel", deed.whom(), [])),
         };
         Ok(match deed {
             Deed::Crash(_) => Command::Crash(any(node)?),

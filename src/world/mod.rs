@@ -8,6 +8,8 @@ pub mod document;
 pub mod draft;
 mod expand;
 pub mod link;
+pub mod machines;
+mod net;
 pub mod preset;
 pub mod problem;
 pub mod reference;

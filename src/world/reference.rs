@@ -4,8 +4,11 @@ use std::fmt::Write;
 
 use crate::model::actor::ActorParams;
 use crate::model::channel::ChannelParams;
+use crate::model::host::{HostParams, PROFILES};
+use crate::model::wire::WireParams;
 use crate::param::{Applies, Kind, Spec};
 use crate::world::draft::COUNT;
+use crate::world::machines::PROFILE;
 use crate::world::scenario::kind_name;
 use crate::world::schema::shown;
 
@@ -29,6 +32,11 @@ pub fn markdown() -> String {
     for params in ChannelParams::KINDS.iter().filter_map(|kind| ChannelParams::of_kind(kind)) {
         section(&mut out, &heading(params.kind()), params.specs());
     }
+    section(&mut out, "Every host / 所有主机", std::slice::from_ref(PROFILE));
+    for host in PROFILES.iter().filter_map(|name| HostParams::of_profile(name)) {
+        section(&mut out, &heading(host.kind()), host.params().specs());
+    }
+    section(&mut out, &heading(WireParams::KIND), WireParams::SPECS);
     out
 }
 

@@ -11,7 +11,9 @@ use crate::kernel::{SimSpan, SimTime};
 use crate::model::actor::ActorParams;
 use crate::model::channel::ChannelParams;
 use crate::model::command::{Command, Node};
-use crate::model::message::{ActorId, ChannelId};
+use crate::model::host::HostParams;
+use crate::model::message::{ActorId, ChannelId, HostId, WireId};
+use crate::model::wire::WireParams;
 use crate::param::{Said, Text};
 use crate::world::arena::Plan;
 use crate::world::document;
@@ -25,8 +27,12 @@ use crate::world::write::write;
 pub struct HostDecl {
     /// Its id.
     pub id: String,
-    /// The profile of its network stack.
-    pub profile: String,
+    /// What the page calls it: as the actor of the same name, or its id.
+    pub name: Said,
+    /// The profile of its network stack, and its parameters.
+    pub params: HostParams,
+    /// Whether the document declares it, or a tcp channel ends there.
+    pub is_used: bool,
 }
 
 /// A network link between two machines.
@@ -34,10 +40,14 @@ pub struct HostDecl {
 pub struct WireDecl {
     /// Its id.
     pub id: String,
+    /// What the page calls it.
+    pub name: Said,
     /// Place of one host.
     pub from: u16,
     /// Place of the other.
     pub to: u16,
+    /// What it is like.
+    pub params: WireParams,
 }
 
 /// One actor.
@@ -99,8 +109,12 @@ pub struct Knob {
 /// What a name of the document stands for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Target {
-    /// A machine or a network link.
-    Ground,
+    /// One machine.
+    Host(u16),
+    /// The machines of a group's members, made after one pattern.
+    Hosts(u16),
+    /// One network link.
+    Wire(u16),
     /// One actor.
     Actor(u16),
     /// All actors of an `[[actor]]` table.
@@ -155,6 +169,12 @@ pub fn kind_name(kind: &str) -> Text {
         "consumer" => Text::new("Consumer", "消费者"),
         "requester" => Text::new("Requester", "请求方"),
         "responder" => Text::new("Responder", "响应方"),
+        "script" => Text::new("Script", "脚本"),
+        "linux" => Text::new("Linux host", "Linux 主机"),
+        "rfc" => Text::new("RFC host", "RFC 主机"),
+        "lwip" => Text::new("lwIP host", "lwIP 主机"),
+        "wire" => Text::new("Wire", "链路"),
+        "tcp" => Text::new("TCP connection", "TCP 连接"),
         _ => Text::new("Path", "通路"),
     }
 }
@@ -196,6 +216,8 @@ impl Scenario {
         match node {
             Node::Actor(id) => &self.actors[id.index()].id,
             Node::Channel(id) => &self.channels[id.index()].id,
+            Node::Host(id) => &self.hosts[id.index()].id,
+            Node::Wire(id) => &self.wires[id.index()].id,
         }
     }
 
@@ -221,6 +243,8 @@ impl Scenario {
         match node {
             Node::Actor(id) => &self.actors[id.index()].name,
             Node::Channel(id) => &self.channels[id.index()].name,
+            Node::Host(id) => &self.hosts[id.index()].name,
+            Node::Wire(id) => &self.wires[id.index()].name,
         }
     }
 
@@ -239,7 +263,15 @@ impl Scenario {
             let (from, to) = (ActorId(channel.from), ActorId(channel.to));
             (path_hash(&channel.id), from, to, channel.params.clone())
         };
+        let host = |host: &HostDecl| (path_hash(&host.id), host.params.clone());
+        let wire = |wire: &WireDecl| {
+            let (from, to) = (HostId(wire.from), HostId(wire.to));
+            (path_hash(&wire.id), from, to, wire.params.clone())
+        };
         Plan {
+            hosts: self.hosts.iter().map(host).collect(),
+            wires: self.wires.iter().map(wire).collect(),
+            homes: self.actors.iter().map(|actor| HostId(actor.host)).collect(),
             seed: self.seed,
             actors: self.actors.iter().map(actor).collect(),
             channels: self.channels.iter().map(channel).collect(),
@@ -252,7 +284,12 @@ impl Scenario {
         let actor = |i: usize| Node::Actor(ActorId(i as u16));
         let channel = |i: usize| Node::Channel(ChannelId(i as u16));
         match target {
-            Target::Ground => Vec::new(),
+            Target::Host(i) => vec![Node::Host(HostId(i))],
+            Target::Wire(i) => vec![Node::Wire(WireId(i))],
+            Target::Hosts(table) => {
+                let members = self.actors.iter().filter(|a| a.table == table);
+                members.map(|a| Node::Host(HostId(a.host))).collect()
+            }
             Target::Actor(i) => vec![Node::Actor(ActorId(i))],
             Target::Channel(i) => vec![Node::Channel(ChannelId(i))],
             Target::Group(table) => {

@@ -5,10 +5,12 @@
 
 use crate::model::actor::ActorParams;
 use crate::model::channel::ChannelParams;
+use crate::model::host::{HostParams, PROFILES};
+use crate::model::wire::WireParams;
 use crate::param::{Kind, Spec, Value};
 use crate::world::deed::Deed;
 use crate::world::draft::{
-    COUNT, MAX_ACTORS, MAX_CHANNELS, MAX_FAULTS, MAX_HOSTS, MAX_KNOBS, PROFILES,
+    COUNT, MAX_ACTORS, MAX_CHANNELS, MAX_FAULTS, MAX_HOSTS, MAX_KNOBS,
 };
 
 /// A JSON value; objects keep their order.
@@ -60,12 +62,26 @@ pub fn schema() -> String {
 }
 
 fn host() -> Json {
-    let profile = words(PROFILES);
-    object(&["id"], vec![("id", word()), ("profile", doc(profile, "Its network stack."))])
+    let each = PROFILES.iter().filter_map(|name| HostParams::of_profile(name)).map(|host| {
+        let mut entries = vec![
+            ("id", doc(word(), "Actors and wires name it so.")),
+            ("profile", list_of("enum", vec![string(host.kind())])),
+        ];
+        let specs = host.params().specs();
+        entries.extend(specs.iter().map(|spec| (spec.key, parameter(spec))));
+        object(&["id"], entries)
+    });
+    Json::Object(vec![("anyOf".to_owned(), Json::List(each.collect()))])
 }
 
 fn wire() -> Json {
-    object(&["from", "to"], vec![("id", word()), ("from", word()), ("to", word())])
+    let mut entries = vec![
+        ("id", doc(text(), "When it is left out: wire, and the two ends, with dashes.")),
+        ("from", doc(text(), "One host.")),
+        ("to", doc(text(), "The other.")),
+    ];
+    entries.extend(WireParams::SPECS.iter().map(|spec| (spec.key, parameter(spec))));
+    object(&["from", "to"], entries)
 }
 
 fn actor() -> Json {
@@ -149,7 +165,7 @@ fn parameter(spec: &Spec) -> Json {
             let number = integer(spec.min().ordinal(), most);
             one_of(vec![number, text()])
         }
-        Kind::Words | Kind::Spans => {
+        Kind::Words | Kind::Spans | Kind::Lines => {
             let list = vec![("type".to_owned(), string("array")), ("items".to_owned(), text())];
             one_of(vec![Json::Object(list), text()])
         }
@@ -164,7 +180,7 @@ fn parameter(spec: &Spec) -> Json {
 pub(super) fn shown(spec: &Spec) -> String {
     let text = spec.show(&spec.default());
     match spec.default() {
-        Value::Words(_) | Value::Spans(_) if text.is_empty() => "none".to_owned(),
+        Value::Words(_) | Value::Spans(_) | Value::Lines(_) if text.is_empty() => "none".to_owned(),
         _ => text,
     }
 }

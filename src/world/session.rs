@@ -289,6 +289,8 @@ impl Session {
         match node {
             Node::Actor(id) => self.world.actors[id.index()].machine.params().get(param),
             Node::Channel(id) => self.world.ground.channels[id.index()].machine.params().get(param),
+            Node::Host(id) => self.world.ground.hosts[id.index()].params.params().get(param),
+            Node::Wire(id) => self.world.ground.wires[id.index()].machine.params.get(param),
         }
     }
 
@@ -388,8 +390,14 @@ impl Session {
 
     /// Hands new facts to the sinks.
     fn drain(&mut self) {
-        for (at, fact) in self.world.ground.facts.fresh.drain(..) {
-            self.seen.take(at, fact);
+        let facts = &mut self.world.ground.facts;
+        let mut segments = facts.fresh_segments.drain(..);
+        for (at, fact) in facts.fresh.drain(..) {
+            let segment = match fact {
+                Fact::SegmentDeparted { .. } => segments.next(),
+                _ => None,
+            };
+            self.seen.take(at, fact, segment.as_ref());
         }
     }
 

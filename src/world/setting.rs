@@ -6,8 +6,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::model::command::Node;
+use crate::model::host::HostParams;
+use crate::model::wire::WireParams;
 use crate::param::{Amount, Reason, Said, Spec, Value, index_of, show_span};
 use crate::world::draft::{COUNT, Draft, Exceptions, Speed, parse_seed, parse_until};
+use crate::world::machines::PROFILE;
 use crate::world::problem::Problem;
 use crate::world::scenario::{Scenario, Target, kind_name};
 
@@ -35,6 +38,8 @@ pub struct Setting {
 pub(super) enum Place {
     /// The size of a group.
     Count,
+    /// The profile of a host.
+    Profile,
     /// A parameter of the model, with its index.
     Param(&'static Spec, u8),
 }
@@ -43,6 +48,7 @@ impl Place {
     pub(super) fn spec(&self) -> &'static Spec {
         match self {
             Place::Count => COUNT,
+            Place::Profile => PROFILE,
             Place::Param(spec, _) => spec,
         }
     }
@@ -140,7 +146,40 @@ impl Scenario {
                 out.push(self.make(&channel.id, target, place));
             }
         }
+        self.machines(&mut out);
         out
+    }
+
+    /// The parameters of hosts and wires that are in use.
+    fn machines(&self, out: &mut Vec<Setting>) {
+        let mut done: BTreeSet<String> = BTreeSet::new();
+        for (n, host) in self.hosts.iter().enumerate().filter(|(_, host)| host.is_used) {
+            // Machines of a group that have nothing of their own are set all at once.
+            let group = self.group_of_host(n as u16);
+            let own = self.draft.hosts.iter().any(|draft| draft.id == host.id);
+            let (id, target) = match group.filter(|_| !own) {
+                Some((id, table)) => (id, Target::Hosts(table)),
+                None => (host.id.clone(), Target::Host(n as u16)),
+            };
+            if done.insert(id.clone()) {
+                out.push(self.make(&id, target, Place::Profile));
+                let specs = places(self.specs(target));
+                out.extend(specs.map(|place| self.make(&id, target, place)));
+            }
+        }
+        for (n, wire) in self.wires.iter().enumerate() {
+            let target = Target::Wire(n as u16);
+            let specs = places(self.specs(target));
+            out.extend(specs.map(|place| self.make(&wire.id, target, place)));
+        }
+    }
+
+    /// The group for whose member a machine was made.
+    fn group_of_host(&self, host: u16) -> Option<(String, u16)> {
+        let id = &self.hosts[usize::from(host)].id;
+        let actor = self.actors.iter().find(|actor| actor.id == *id && actor.host == host)?;
+        let table = actor.group?;
+        Some((self.draft.actors[usize::from(table)].id.clone(), table))
     }
 
     /// Every parameter of one node.
@@ -153,6 +192,14 @@ impl Scenario {
             Node::Channel(id) => {
                 let channel = &self.channels[id.index()];
                 (&channel.id, Target::Channel(id.0), channel.params.specs())
+            }
+            Node::Host(id) => {
+                let target = Target::Host(id.0);
+                (&self.hosts[id.index()].id, target, self.specs(target))
+            }
+            Node::Wire(id) => {
+                let target = Target::Wire(id.0);
+                (&self.wires[id.index()].id, target, self.specs(target))
             }
         };
         places(specs).map(|place| self.make(id, target, place)).collect()
@@ -173,11 +220,12 @@ impl Scenario {
     /// What a path stands for.
     pub(super) fn place(&self, path: &str) -> Result<(Target, Place), Problem> {
         let (id, key) = path.split_once('.').unwrap_or((path, ""));
-        let settable = |target: &Target| *target != Target::Ground;
-        let Some(target) = self.names.get(id).copied().filter(settable) else {
-            let names = self.names.iter().filter(|(_, t)| settable(t)).map(|(id, _)| id.as_str());
-            return Err(Problem::unknown(None, path, id, names));
+        let Some(target) = self.names.get(id).copied() else {
+            return Err(Problem::unknown(None, path, id, self.names.keys().map(String::as_str)));
         };
+        if let Some(found) = self.place_at_host(target, key) {
+            return Ok(found);
+        }
         let specs = self.specs(target);
         let counted = match target {
             Target::Group(table) => self.draft.actors[usize::from(table)].count.is_some(),
@@ -196,9 +244,46 @@ impl Scenario {
         }
     }
 
+    /// A parameter of the machine that is named, or on which the actor of that name lives.
+    fn place_at_host(&self, target: Target, key: &str) -> Option<(Target, Place)> {
+        let machine = match target {
+            Target::Host(_) | Target::Hosts(_) => target,
+            Target::Actor(i) => Target::Host(self.actors[usize::from(i)].host),
+            Target::Group(table) => Target::Hosts(table),
+            Target::Channel(_) | Target::Bundle(_) | Target::Wire(_) => return None,
+        };
+        // What the actor itself has under that key comes first.
+        if machine != target && index_of(self.specs(target), key).is_some() {
+            return None;
+        }
+        if key == PROFILE.key {
+            return Some((machine, Place::Profile));
+        }
+        let specs = self.specs(machine);
+        let index = index_of(specs, key)?;
+        Some((machine, Place::Param(&specs[usize::from(index)], index)))
+    }
+
+    /// The id under which a draft keeps what concerns a machine or the machines of a group.
+    fn machine_id(&self, target: Target) -> &str {
+        match target {
+            Target::Host(i) => &self.hosts[usize::from(i)].id,
+            Target::Hosts(table) => {
+                let table = &self.draft.actors[usize::from(table)];
+                table.host.as_ref().unwrap_or(&table.id)
+            }
+            Target::Wire(i) => &self.wires[usize::from(i)].id,
+            _ => "",
+        }
+    }
+
     fn specs(&self, target: Target) -> &'static [Spec] {
         match target {
-            Target::Ground => &[],
+            Target::Host(i) => self.hosts[usize::from(i)].params.params().specs(),
+            Target::Hosts(_) => {
+                self.draft.host_params(self.machine_id(target)).params().specs()
+            }
+            Target::Wire(_) => WireParams::SPECS,
             Target::Actor(i) => self.actors[usize::from(i)].params.specs(),
             Target::Group(table) => self.draft.actors[usize::from(table)].params.specs(),
             Target::Channel(i) => self.channels[usize::from(i)].params.specs(),
@@ -208,12 +293,26 @@ impl Scenario {
 
     /// The value that a draft has for a parameter.
     fn value(&self, draft: &Draft, target: Target, place: Place) -> Value {
-        let Place::Param(_, index) = place else {
-            let Target::Group(table) = target else { return COUNT.default() };
-            return Value::Amount(Amount(draft.actors[usize::from(table)].count.unwrap_or(1)));
+        let index = match place {
+            Place::Param(_, index) => index,
+            Place::Profile => return draft.host_params(self.machine_id(target)).profile_value(),
+            Place::Count => {
+                let Target::Group(table) = target else { return COUNT.default() };
+                return Value::Amount(Amount(draft.actors[usize::from(table)].count.unwrap_or(1)));
+            }
         };
         match target {
-            Target::Ground => COUNT.default(),
+            Target::Host(_) | Target::Hosts(_) => {
+                let (now, then) = (&self.draft, draft);
+                let id = self.machine_id(target);
+                let params = then.host_params(id);
+                // Another profile in that draft has no such parameter: its default stands.
+                match params.kind() == now.host_params(id).kind() {
+                    true => params.params().get(index),
+                    false => self.specs(target)[usize::from(index)].default(),
+                }
+            }
+            Target::Wire(_) => draft.wire_params(self.machine_id(target)).get(index),
             Target::Group(table) => draft.actors[usize::from(table)].params.params().get(index),
             Target::Bundle(table) => draft.channels[usize::from(table)].params.get(index),
             Target::Actor(i) => {
@@ -239,14 +338,30 @@ impl Scenario {
         place: Place,
         value: &Value,
     ) -> Result<(), Reason> {
-        let Place::Param(_, index) = place else {
-            if let Target::Group(table) = target {
-                draft.actors[usize::from(table)].count = Some(value.ordinal() as u32);
+        let index = match place {
+            Place::Param(_, index) => index,
+            Place::Profile => {
+                let profile = HostParams::of_profile(&PROFILE.show(value)).unwrap_or_default();
+                let params = draft.host_params_mut(self.machine_id(target));
+                *params = profile.with_values_of(params);
+                return Ok(());
             }
-            return Ok(());
+            Place::Count => {
+                if let Target::Group(table) = target {
+                    draft.actors[usize::from(table)].count = Some(value.ordinal() as u32);
+                }
+                return Ok(());
+            }
         };
         match target {
-            Target::Ground => Ok(()),
+            Target::Host(_) | Target::Hosts(_) => {
+                draft.host_params_mut(self.machine_id(target)).params_mut().set(index, value)
+            }
+            Target::Wire(i) => {
+                let wire = &self.wires[usize::from(i)];
+                let [from, to] = [wire.from, wire.to].map(|h| &self.hosts[usize::from(h)].id);
+                draft.wire_params_mut(&wire.id, from, to).set(index, value)
+            }
             Target::Group(table) => {
                 draft.actors[usize::from(table)].params.params_mut().set(index, value)
             }
@@ -284,6 +399,10 @@ impl Scenario {
                 let table = &draft.actors[usize::from(table)];
                 table.name.clone().unwrap_or_else(|| kind_name(table.params.kind()).said())
             }
+            Target::Hosts(table) => {
+                let table = &draft.actors[usize::from(table)];
+                table.name.clone().unwrap_or_else(|| kind_name(table.params.kind()).said())
+            }
             Target::Bundle(table) => {
                 let table = &draft.channels[usize::from(table)];
                 table.name.clone().unwrap_or_else(|| kind_name(table.params.kind()).said())
@@ -291,7 +410,7 @@ impl Scenario {
             _ => nodes.first().map(|node| self.name_of(*node).clone()).unwrap_or_default(),
         };
         let (nodes, param) = match place {
-            Place::Count => (Vec::new(), 0),
+            Place::Count | Place::Profile => (Vec::new(), 0),
             Place::Param(_, index) => (nodes, index),
         };
         Setting {

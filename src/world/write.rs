@@ -2,9 +2,11 @@
 
 use std::fmt::Write;
 
+use crate::model::wire::WireParams;
 use crate::param::{Said, Spec, Value, show_span};
 use crate::world::deed::Deed;
 use crate::world::draft::{Draft, Exceptions, FaultDraft};
+use crate::world::machines::WireDraft;
 
 /// The document of a draft.
 pub(super) fn write(draft: &Draft) -> String {
@@ -22,15 +24,18 @@ pub(super) fn write(draft: &Draft) -> String {
     for host in &draft.hosts {
         out.table("host");
         out.text("id", &host.id);
-        out.text("profile", &host.profile);
+        out.text("profile", host.params.kind());
+        let values = |index| host.params.params().get(index);
+        out.params(host.params.params().specs(), values);
     }
     for wire in &draft.wires {
         out.table("wire");
-        if wire.id != format!("{}-{}", wire.from, wire.to) {
+        if wire.id != WireDraft::default_id(&wire.from, &wire.to) {
             out.text("id", &wire.id);
         }
         out.text("from", &wire.from);
         out.text("to", &wire.to);
+        out.params(WireParams::SPECS, |index| wire.params.get(index));
     }
     for actor in &draft.actors {
         out.table("actor");
@@ -118,6 +123,14 @@ impl Out {
         match value {
             Value::Amount(amount) if *amount != crate::param::Amount::UNLIMITED => {
                 self.line(format_args!("{} = {}", spec.key, amount.0));
+            }
+            Value::Lines(lines) => {
+                // The grammars of ours have neither quotes nor backslashes.
+                let text = lines.0.join("\n");
+                if text.contains(['"', '\\']) {
+                    return self.text(spec.key, &text);
+                }
+                self.line(format_args!("{} = \"\"\"\n{text}\n\"\"\"", spec.key));
             }
             Value::Bool(on) => self.line(format_args!("{} = {on}", spec.key)),
             _ => self.text(spec.key, &spec.show(value)),

@@ -12,6 +12,7 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 pub mod amqp;
+pub mod lwip;
 pub mod queueing;
 pub mod timing;
 
@@ -62,6 +63,9 @@ pub type Replayer = fn(&Value) -> Vec<Case>;
 /// Which schema is replayed by whom.
 pub const REPLAYERS: &[(&str, Replayer)] = &[
     (amqp::SCHEMA, amqp::replay),
+    (lwip::SCHEMA, lwip::replay),
+    (lwip::unit::HEAP_SCHEMA, lwip::unit::replay_heap),
+    (lwip::unit::PBUF_SCHEMA, lwip::unit::replay_pbuf),
     (queueing::SCHEMA, queueing::replay),
     (timing::SCHEMA, timing::replay),
 ];

@@ -6,6 +6,7 @@ pub mod consumer;
 pub mod producer;
 pub mod requester;
 pub mod responder;
+pub mod script;
 pub mod workers;
 
 use crate::kernel::{SimSpan, SimTime};
@@ -18,6 +19,7 @@ pub use consumer::{Consumer, ConsumerParams};
 pub use producer::{Producer, ProducerParams};
 pub use requester::{Requester, RequesterParams};
 pub use responder::{Responder, ResponderParams};
+pub use script::{Script, ScriptParams};
 
 /// What a crashed or slowed actor can be: kinds that have workers can be slowed.
 #[derive(Clone, PartialEq, Debug)]
@@ -32,6 +34,8 @@ pub enum ActorParams {
     Requester(RequesterParams),
     /// A responder.
     Responder(ResponderParams),
+    /// A script.
+    Script(ScriptParams),
 }
 
 impl ActorParams {
@@ -42,6 +46,7 @@ impl ActorParams {
         ConsumerParams::KIND,
         RequesterParams::KIND,
         ResponderParams::KIND,
+        ScriptParams::KIND,
     ];
 
     /// The defaults of the kind of that name.
@@ -52,6 +57,7 @@ impl ActorParams {
             ConsumerParams::KIND => Some(ActorParams::Consumer(ConsumerParams::default())),
             RequesterParams::KIND => Some(ActorParams::Requester(RequesterParams::default())),
             ResponderParams::KIND => Some(ActorParams::Responder(ResponderParams::default())),
+            ScriptParams::KIND => Some(ActorParams::Script(ScriptParams::default())),
             _ => None,
         }
     }
@@ -64,6 +70,7 @@ impl ActorParams {
             ActorParams::Consumer(p) => p,
             ActorParams::Requester(p) => p,
             ActorParams::Responder(p) => p,
+            ActorParams::Script(p) => p,
         }
     }
 
@@ -75,6 +82,7 @@ impl ActorParams {
             ActorParams::Consumer(p) => p,
             ActorParams::Requester(p) => p,
             ActorParams::Responder(p) => p,
+            ActorParams::Script(p) => p,
         }
     }
 
@@ -90,12 +98,13 @@ impl ActorParams {
 
     /// Whether a channel may lead from one of these to one of those.
     pub fn may_speak_to(&self, to: &ActorParams) -> bool {
-        use ActorParams::{Broker, Consumer, Producer, Requester, Responder};
+        use ActorParams::{Broker, Consumer, Producer, Requester, Responder, Script};
         matches!(
             (self, to),
             (Producer(_) | Consumer(_), Broker(_) | Consumer(_))
                 | (Broker(_), Consumer(_))
                 | (Requester(_), Responder(_))
+                | (Script(_), Script(_))
         )
     }
 }
@@ -113,6 +122,8 @@ pub enum Actor {
     Requester(Requester),
     /// A responder.
     Responder(Responder),
+    /// A script.
+    Script(Script),
 }
 
 impl Actor {
@@ -124,6 +135,7 @@ impl Actor {
             ActorParams::Consumer(p) => Actor::Consumer(Consumer::new(p)),
             ActorParams::Requester(p) => Actor::Requester(Requester::new(p)),
             ActorParams::Responder(p) => Actor::Responder(Responder::new(p)),
+            ActorParams::Script(p) => Actor::Script(Script::new(p)),
         }
     }
 
@@ -135,6 +147,7 @@ impl Actor {
             Actor::Consumer(a) => &a.params,
             Actor::Requester(a) => &a.params,
             Actor::Responder(a) => &a.params,
+            Actor::Script(a) => &a.params,
         }
     }
 
@@ -143,7 +156,9 @@ impl Actor {
         let words = match self {
             Actor::Producer(a) => &a.params.queue.0,
             Actor::Consumer(a) => &a.params.queue.0,
-            Actor::Broker(_) | Actor::Requester(_) | Actor::Responder(_) => return "",
+            Actor::Broker(_) | Actor::Requester(_) | Actor::Responder(_) | Actor::Script(_) => {
+                return "";
+            }
         };
         words.first().map_or("", String::as_str)
     }
@@ -153,6 +168,7 @@ impl Actor {
         match self {
             Actor::Producer(a) => a.on_start(cx),
             Actor::Requester(a) => a.on_start(cx),
+            Actor::Script(a) => a.on_start(cx),
             Actor::Broker(_) | Actor::Consumer(_) | Actor::Responder(_) => {}
         }
     }
@@ -166,6 +182,15 @@ impl Actor {
             Actor::Consumer(a) => a.on_message(cx, port, parcel),
             Actor::Requester(a) => a.on_message(cx, port, parcel),
             Actor::Responder(a) => a.on_message(cx, port, parcel),
+            // Scripts have streams: they hear of them by `on_stream`.
+            Actor::Script(_) => {}
+        }
+    }
+
+    /// Something about the socket of one of its ports changed.
+    pub fn on_stream(&mut self, cx: &mut Ctx<'_>) {
+        if let Actor::Script(a) = self {
+            a.on_stream(cx);
         }
     }
 
@@ -177,6 +202,7 @@ impl Actor {
             Actor::Consumer(a) => a.on_wake(cx),
             Actor::Requester(a) => a.on_wake(cx),
             Actor::Responder(a) => a.on_wake(cx),
+            Actor::Script(a) => a.on_wake(cx),
             Actor::Broker(_) => {}
         }
     }
@@ -188,7 +214,7 @@ impl Actor {
             Actor::Broker(a) => a.on_writable(cx, port),
             Actor::Consumer(a) => a.on_writable(cx),
             Actor::Requester(a) => a.on_writable(cx),
-            Actor::Responder(_) => {}
+            Actor::Responder(_) | Actor::Script(_) => {}
         }
     }
 
@@ -200,6 +226,7 @@ impl Actor {
             Actor::Consumer(a) => a.next_wake(),
             Actor::Requester(a) => a.next_wake(),
             Actor::Responder(a) => a.next_wake(),
+            Actor::Script(a) => a.next_wake(),
             Actor::Broker(_) => None,
         }
     }
@@ -210,7 +237,7 @@ impl Actor {
         match self {
             Actor::Broker(a) => a.wants(port),
             Actor::Consumer(a) => a.wants(cx, port),
-            Actor::Producer(_) | Actor::Requester(_) | Actor::Responder(_) => true,
+            Actor::Producer(_) | Actor::Requester(_) | Actor::Responder(_) | Actor::Script(_) => true,
         }
     }
 
@@ -222,6 +249,7 @@ impl Actor {
             Actor::Consumer(a) => a.on_crash(cx),
             Actor::Requester(a) => a.on_crash(cx),
             Actor::Responder(a) => a.on_crash(cx),
+            Actor::Script(a) => a.on_crash(cx),
         }
     }
 
@@ -231,6 +259,7 @@ impl Actor {
             Actor::Producer(a) => a.on_restart(cx),
             Actor::Consumer(a) => a.on_restart(cx),
             Actor::Requester(a) => a.on_start(cx),
+            Actor::Script(a) => a.on_restart(cx),
             Actor::Broker(_) | Actor::Responder(_) => {}
         }
     }
@@ -251,6 +280,10 @@ impl Actor {
         match self {
             Actor::Producer(a) => a.postpone(span),
             Actor::Requester(a) => a.postpone(span),
+            Actor::Script(a) => {
+                a.postpone(span);
+                a.on_stream(cx);
+            }
             Actor::Broker(_) | Actor::Consumer(_) | Actor::Responder(_) => {}
         }
     }
@@ -271,7 +304,9 @@ impl Actor {
         match self {
             Actor::Producer(a) => a.send(cx),
             Actor::Requester(a) => a.send(cx),
-            Actor::Broker(_) | Actor::Consumer(_) | Actor::Responder(_) => return false,
+            Actor::Broker(_) | Actor::Consumer(_) | Actor::Responder(_) | Actor::Script(_) => {
+                return false;
+            }
         }
         true
     }
@@ -284,6 +319,7 @@ impl Actor {
             Actor::Consumer(a) => a.set(cx, index, value),
             Actor::Requester(a) => a.set(index, value),
             Actor::Responder(a) => a.set(cx, index, value),
+            Actor::Script(a) => a.set(index, value),
         }
     }
 
@@ -300,6 +336,7 @@ impl Actor {
             Actor::Consumer(a) => (a.workers.buffer.len() + a.outgoing.len()) as u64,
             Actor::Requester(a) => a.clients.len() as u64,
             Actor::Responder(a) => a.workers.buffer.len() as u64,
+            Actor::Script(_) => 0,
         }
     }
 
@@ -308,7 +345,7 @@ impl Actor {
         match self {
             Actor::Consumer(a) => Some(&a.workers),
             Actor::Responder(a) => Some(&a.workers),
-            Actor::Producer(_) | Actor::Broker(_) | Actor::Requester(_) => None,
+            Actor::Producer(_) | Actor::Broker(_) | Actor::Requester(_) | Actor::Script(_) => None,
         }
     }
 
@@ -316,7 +353,7 @@ impl Actor {
         match self {
             Actor::Consumer(a) => Some(&mut a.workers),
             Actor::Responder(a) => Some(&mut a.workers),
-            Actor::Producer(_) | Actor::Broker(_) | Actor::Requester(_) => None,
+            Actor::Producer(_) | Actor::Broker(_) | Actor::Requester(_) | Actor::Script(_) => None,
         }
     }
 }

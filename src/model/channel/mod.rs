@@ -1,9 +1,11 @@
 //! Channels carry parcels between two actors.
 //!
 //! Readiness works as in an operating system: a write is taken or refused; a refused writer is told
-//! when it may go on; an arriving parcel makes its reader readable.
+//! when it may go on; an arriving parcel makes its reader readable. A tcp channel does all of that
+//! through [`Ground`](crate::model::ground::Ground), since it moves frames on a wire.
 
 pub mod ideal;
+pub mod tcp;
 
 use crate::kernel::random::Streams;
 use crate::kernel::{SimTime, Timer};
@@ -12,6 +14,7 @@ use crate::model::message::{ActorId, Parcel};
 use crate::param::{Reason, Spec, Value};
 
 pub use ideal::{Ideal, IdealParams};
+pub use tcp::{Tcp, TcpParams};
 
 /// What became of a write.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -46,21 +49,28 @@ pub struct Arrival {
 pub enum ChannelParams {
     /// An ideal path.
     Ideal(IdealParams),
+    /// A TCP connection.
+    Tcp(TcpParams),
 }
 
 impl ChannelParams {
     /// The defaults of the kind of that name.
     pub fn of_kind(kind: &str) -> Option<ChannelParams> {
-        (kind == IdealParams::KIND).then(|| ChannelParams::Ideal(IdealParams::default()))
+        match kind {
+            IdealParams::KIND => Some(ChannelParams::Ideal(IdealParams::default())),
+            TcpParams::KIND => Some(ChannelParams::Tcp(TcpParams::default())),
+            _ => None,
+        }
     }
 
     /// Every kind's name.
-    pub const KINDS: &'static [&'static str] = &[IdealParams::KIND];
+    pub const KINDS: &'static [&'static str] = &[IdealParams::KIND, TcpParams::KIND];
 
     /// The kind's name in documents.
     pub fn kind(&self) -> &'static str {
         match self {
             ChannelParams::Ideal(_) => IdealParams::KIND,
+            ChannelParams::Tcp(_) => TcpParams::KIND,
         }
     }
 
@@ -68,6 +78,7 @@ impl ChannelParams {
     pub fn specs(&self) -> &'static [Spec] {
         match self {
             ChannelParams::Ideal(_) => IdealParams::SPECS,
+            ChannelParams::Tcp(_) => TcpParams::SPECS,
         }
     }
 
@@ -75,6 +86,7 @@ impl ChannelParams {
     pub fn get(&self, index: u8) -> Value {
         match self {
             ChannelParams::Ideal(p) => p.get(index),
+            ChannelParams::Tcp(p) => p.get(index),
         }
     }
 
@@ -82,6 +94,7 @@ impl ChannelParams {
     pub fn set(&mut self, index: u8, value: &Value) -> Result<(), Reason> {
         match self {
             ChannelParams::Ideal(p) => p.set(index, value),
+            ChannelParams::Tcp(p) => p.set(index, value),
         }
     }
 }
@@ -125,6 +138,8 @@ impl ChannelNode {
 pub enum Channel {
     /// An ideal path.
     Ideal(Ideal),
+    /// A TCP connection; what moves on it is in `tcp::carry`.
+    Tcp(Box<Tcp>),
 }
 
 impl Channel {
@@ -132,6 +147,7 @@ impl Channel {
     pub fn new(params: ChannelParams) -> Channel {
         match params {
             ChannelParams::Ideal(params) => Channel::Ideal(Ideal::new(params)),
+            ChannelParams::Tcp(params) => Channel::Tcp(Box::new(Tcp::new(params))),
         }
     }
 
@@ -139,6 +155,7 @@ impl Channel {
     pub fn params(&self) -> ChannelParams {
         match self {
             Channel::Ideal(c) => ChannelParams::Ideal(c.params.clone()),
+            Channel::Tcp(c) => ChannelParams::Tcp(c.params.clone()),
         }
     }
 
@@ -154,6 +171,7 @@ impl Channel {
     ) -> Offer {
         match self {
             Channel::Ideal(c) => c.write(lane, now, parcel, streams, path),
+            Channel::Tcp(_) => Offer::Full,
         }
     }
 
@@ -162,6 +180,7 @@ impl Channel {
     pub fn read(&mut self, lane: Lane, now: SimTime) -> Option<Arrival> {
         match self {
             Channel::Ideal(c) => c.read(lane, now),
+            Channel::Tcp(_) => None,
         }
     }
 
@@ -170,6 +189,7 @@ impl Channel {
     pub fn on_wake(&mut self, lane: Lane, now: SimTime) -> bool {
         match self {
             Channel::Ideal(c) => c.on_wake(lane, now),
+            Channel::Tcp(_) => false,
         }
     }
 
@@ -178,6 +198,7 @@ impl Channel {
     pub fn next_wake(&self, lane: Lane) -> Option<SimTime> {
         match self {
             Channel::Ideal(c) => c.next_wake(lane),
+            Channel::Tcp(_) => None,
         }
     }
 
@@ -186,6 +207,7 @@ impl Channel {
     pub fn writer_may_go_on(&mut self, lane: Lane) -> bool {
         match self {
             Channel::Ideal(c) => c.writer_may_go_on(lane),
+            Channel::Tcp(_) => false,
         }
     }
 
@@ -194,6 +216,7 @@ impl Channel {
     pub fn reader_to_tell(&mut self, lane: Lane) -> bool {
         match self {
             Channel::Ideal(c) => c.reader_to_tell(lane),
+            Channel::Tcp(_) => false,
         }
     }
 
@@ -202,6 +225,7 @@ impl Channel {
     pub fn reader_told(&mut self, lane: Lane) {
         match self {
             Channel::Ideal(c) => c.reader_told(lane),
+            Channel::Tcp(c) => c.lanes[lane.index()].told = false,
         }
     }
 
@@ -209,6 +233,7 @@ impl Channel {
     pub fn n_messages(&self) -> u64 {
         match self {
             Channel::Ideal(c) => c.lanes.iter().map(|lane| u64::from(lane.n_messages())).sum(),
+            Channel::Tcp(c) => c.n_messages(),
         }
     }
 
@@ -216,6 +241,7 @@ impl Channel {
     pub fn drain(&mut self, lane: Lane) -> Vec<Parcel> {
         match self {
             Channel::Ideal(c) => c.drain(lane),
+            Channel::Tcp(_) => Vec::new(),
         }
     }
 
@@ -223,6 +249,8 @@ impl Channel {
     pub fn cut(&mut self) {
         match self {
             Channel::Ideal(c) => c.cut(),
+            // The wire below is cut: `World::cut`.
+            Channel::Tcp(_) => {}
         }
     }
 
@@ -230,6 +258,7 @@ impl Channel {
     pub fn mend(&mut self, now: SimTime) {
         match self {
             Channel::Ideal(c) => c.mend(now),
+            Channel::Tcp(_) => {}
         }
     }
 
@@ -237,6 +266,7 @@ impl Channel {
     pub fn drop_nth(&mut self, nth: u32) {
         match self {
             Channel::Ideal(c) => c.drop_nth(nth),
+            Channel::Tcp(c) => c.drop_in = nth,
         }
     }
 
@@ -244,6 +274,7 @@ impl Channel {
     pub fn set(&mut self, index: u8, value: &Value) -> Result<(), Reason> {
         match self {
             Channel::Ideal(c) => c.params.set(index, value),
+            Channel::Tcp(c) => c.params.set(index, value),
         }
     }
 }

@@ -5,7 +5,9 @@
 //! arrives, what its application does and the time; the end answers through an [`Outbox`].
 //! Read `docs/models/tcp.md` before editing.
 
+pub mod lwip;
 pub mod segment;
+pub mod stack;
 
 use crate::kernel::SimTime;
 pub use segment::{Flags, Sack, Segment, Stamps};
@@ -34,6 +36,17 @@ pub enum Signal {
     Broken(Errno),
     /// Both directions are closed and nothing is left to do.
     Closed,
+}
+
+/// What a program may set on its end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SockOpt {
+    /// `TCP_NODELAY`: short segments leave at once.
+    Nodelay(bool),
+    /// `TCP_CORK`: only full segments leave.
+    Cork(bool),
+    /// `TCP_QUICKACK`: acknowledge at once.
+    Quickack(bool),
 }
 
 /// Why a call failed or a connection broke, by the names of `errno.h`.

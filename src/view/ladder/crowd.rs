@@ -16,7 +16,7 @@ const ROW: f32 = 5.0;
 impl Painting<'_, '_> {
     /// Draws a pair's segments as bars: from the left line what the left host sends, from the right
     /// line what the right one sends; data dark, the rest pale, a sign where some were lost.
-    pub(super) fn crowd(&mut self, pair: &Pair, panel: &Panel, part: std::ops::Range<usize>) {
+    pub(super) fn crowd(&mut self, pair: &Pair, panel: &Panel, part: std::ops::Range<u64>) {
         let ladder = self.ladder;
         let (top, height) = self.area();
         let rows = ((height / ROW) as usize).max(1);

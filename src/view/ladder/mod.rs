@@ -51,14 +51,14 @@ pub struct Ladder<'a> {
     /// What is chosen.
     pub chosen: Chosen,
     /// The segment that is pointed at, by its place on the tape.
-    pub pointed: Option<usize>,
+    pub pointed: Option<u64>,
 }
 
 /// A segment as it was drawn.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Drawn {
     /// Its place on the tape.
-    pub index: usize,
+    pub index: u64,
     /// The message that it carries.
     pub msg: Option<MsgId>,
     /// Where it starts.
@@ -78,7 +78,7 @@ impl Ladder<'_> {
     }
 
     /// The pair and the segment at a place on the tape, if it is in or near the window.
-    pub fn at(&self, index: usize) -> Option<(&Pair, Picked<'_>)> {
+    pub fn at(&self, index: u64) -> Option<(&Pair, Picked<'_>)> {
         let part = pick::range(self.tape, self.window);
         if !part.contains(&index) {
             return None;
@@ -90,7 +90,7 @@ impl Ladder<'_> {
     }
 
     /// The card of a segment.
-    pub fn card(&self, index: usize) -> Option<Card> {
+    pub fn card(&self, index: u64) -> Option<Card> {
         let (pair, picked) = self.at(index)?;
         Some(words::card(self.tape, pair, &picked, self.lang))
     }

@@ -156,11 +156,11 @@ impl<'a, 'b> Painting<'a, 'b> {
     }
 
     /// One pair of hosts.
-    fn pair(&mut self, pair: &Pair, panel: &Panel, part: Range<usize>, drawn: &mut Vec<Drawn>) {
+    fn pair(&mut self, pair: &Pair, panel: &Panel, part: Range<u64>, drawn: &mut Vec<Drawn>) {
         self.names(pair, panel);
         let (_, height) = self.area();
         let most = (height / LEAST_PX) as usize;
-        if most * 8 < part.len() {
+        if most as u64 * 8 < part.end - part.start {
             self.life_lines(panel);
             return self.crowd(pair, panel, part);
         }
@@ -212,7 +212,7 @@ impl<'a, 'b> Painting<'a, 'b> {
         panel: &Panel,
         picked: &[Picked<'_>],
         marks: &[Marked<'_>],
-        part: Range<usize>,
+        part: Range<u64>,
     ) {
         let next = pick::next_after(self.ladder.tape, pair, &part);
         let open = marks.iter().any(|mark| mark.bracket.until.is_none());

@@ -1,30 +1,49 @@
 //! What of a tape falls into a window: found by halving, so that a long tape costs no more.
 
-use std::collections::VecDeque;
 use std::ops::Range;
 
 use crate::kernel::{SimSpan, SimTime};
 use crate::model::tcp::{Flags, TimerKind};
 use crate::model::{ChannelId, MsgId};
+use crate::observe::ring::Ring;
 use crate::observe::segments::{Bracket, BracketKind, Fate, Flight};
 use crate::param::Said;
 
 use super::window::Window;
 
 /// How far before a window one looks for segments that are still on their way in it.
-const LOOK_BACK: usize = 512;
-/// The same for brackets, which last longer.
-const BRACKETS_BACK: usize = 4_096;
-/// Most brackets of a window that are looked at.
+const LOOK_BACK: u64 = 512;
+/// Most brackets of a window that are drawn.
 const BRACKETS: usize = 4_096;
 
 /// What was seen on TCP channels: segments by the time they left, brackets by the time they began.
 #[derive(Clone, Copy, Debug)]
 pub struct Tape<'a> {
     /// Segments.
-    pub flights: &'a VecDeque<Flight>,
+    pub flights: &'a Ring<Flight>,
     /// Holds and timers.
-    pub brackets: &'a VecDeque<Bracket>,
+    pub brackets: &'a Ring<Bracket>,
+}
+
+impl<'a> Tape<'a> {
+    /// The segments with these numbers.
+    pub fn range(self, part: Range<u64>) -> impl DoubleEndedIterator<Item = (u64, &'a Flight)> {
+        part.filter_map(move |number| Some((number, self.flights.get(number)?)))
+    }
+
+    /// The number of the first segment that leaves at `at` or later.
+    pub fn first_from(self, at: SimTime) -> u64 {
+        let flights = self.flights;
+        let (mut low, mut high) = (flights.first(), flights.first() + flights.len());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            match flights.get(middle) {
+                Some(flight) if at <= flight.depart => high = middle,
+                _ => low = middle + 1,
+            }
+        }
+        low
+    }
 }
 
 /// Two hosts with life lines of their own.
@@ -47,8 +66,8 @@ impl Pair {
 /// A segment as a ladder draws it.
 #[derive(Clone, Copy, Debug)]
 pub struct Picked<'a> {
-    /// Its place on the tape.
-    pub index: usize,
+    /// Its number on the tape.
+    pub index: u64,
     /// The segment.
     pub flight: &'a Flight,
     /// Whether it runs from right to left.
@@ -59,20 +78,19 @@ pub struct Picked<'a> {
     pub new_ack: bool,
 }
 
-/// The part of the tape that can touch a window.
-pub fn range(tape: Tape<'_>, window: Window) -> Range<usize> {
-    let flights = tape.flights;
+/// The numbers of the segments that can touch a window.
+pub fn range(tape: Tape<'_>, window: Window) -> Range<u64> {
     let (from, to) = (SimTime::from_ns(window.from as u64), window.instant(1.0));
-    let first = flights.partition_point(|flight| flight.depart < from);
-    let last = flights.partition_point(|flight| flight.depart <= to);
-    first.saturating_sub(LOOK_BACK)..last
+    let first = tape.first_from(from);
+    let last = tape.first_from(to.saturating_add(SimSpan::ns(1)));
+    first.saturating_sub(LOOK_BACK).max(tape.flights.first())..last
 }
 
 /// A pair's segments in a part of the tape, oldest first; they may end before the window starts.
-pub fn segments<'a>(tape: Tape<'a>, pair: &Pair, part: Range<usize>) -> Vec<Picked<'a>> {
+pub fn segments<'a>(tape: Tape<'a>, pair: &Pair, part: Range<u64>) -> Vec<Picked<'a>> {
     let mut picked: Vec<Picked<'a>> = Vec::new();
     let mut acks = [0_u64; 2];
-    for (index, flight) in part.clone().zip(tape.flights.range(part)) {
+    for (index, flight) in tape.range(part) {
         let Some(from_right) = pair.from_right(flight.channel, flight.back) else { continue };
         let segment = &flight.segment;
         let last = &mut acks[usize::from(from_right)];
@@ -134,10 +152,9 @@ pub fn brackets<'a>(
     known: SimTime,
 ) -> Vec<Marked<'a>> {
     let (from, to) = (SimTime::from_ns(window.from as u64), window.instant(1.0));
-    let first = tape.brackets.partition_point(|bracket| bracket.from < from);
-    let last = tape.brackets.partition_point(|bracket| bracket.from <= to);
-    let first = first.saturating_sub(BRACKETS_BACK);
-    let touching = tape.brackets.range(first..last).filter_map(|bracket| {
+    // All of them: a timer that was set anew begins later than its neighbours on the tape.
+    let touching = tape.brackets.iter().filter(|bracket| bracket.from <= to);
+    let touching = touching.filter_map(|bracket| {
         let at_right = pair.from_right(bracket.channel, bracket.at_to)?;
         let ends = bracket.until.unwrap_or(known).max(bracket.from);
         let told = match bracket.kind {
@@ -175,8 +192,8 @@ pub fn silences(
 }
 
 /// When a pair's next segment after a part of the tape leaves, if it comes soon on the tape.
-pub fn next_after(tape: Tape<'_>, pair: &Pair, part: &Range<usize>) -> Option<SimTime> {
-    let rest = tape.flights.range(part.end..).take(LOOK_BACK);
+pub fn next_after(tape: Tape<'_>, pair: &Pair, part: &Range<u64>) -> Option<SimTime> {
+    let rest = tape.range(part.end..part.end + LOOK_BACK).map(|(_, flight)| flight);
     let mut own = rest.filter(|flight| pair.from_right(flight.channel, flight.back).is_some());
     own.next().map(|flight| flight.depart)
 }
@@ -205,11 +222,11 @@ impl Crowd {
 pub fn crowds(
     tape: Tape<'_>,
     pair: &Pair,
-    part: Range<usize>,
+    part: Range<u64>,
     (window, rows): (Window, usize),
 ) -> Vec<Crowd> {
     let mut crowds = vec![Crowd::default(); rows];
-    for flight in tape.flights.range(part) {
+    for (_, flight) in tape.range(part) {
         let Some(right) = pair.from_right(flight.channel, flight.back) else { continue };
         let row = (window.share(flight.depart) * rows as f64).floor();
         if !(0.0..rows as f64).contains(&row) {
@@ -228,8 +245,8 @@ pub fn crowds(
 
 /// The newest message whose bytes left one end of a channel by `at`: what a hold waits for.
 pub fn last_sent(tape: Tape<'_>, bracket: &Bracket) -> Option<MsgId> {
-    let end = tape.flights.partition_point(|flight| flight.depart <= bracket.from);
-    let before = tape.flights.range(end.saturating_sub(LOOK_BACK)..end).rev();
+    let end = tape.first_from(bracket.from.saturating_add(SimSpan::ns(1)));
+    let before = tape.range(end.saturating_sub(LOOK_BACK)..end).rev().map(|(_, flight)| flight);
     let mut own = before.filter(|flight| {
         flight.channel == bracket.channel
             && flight.back == bracket.at_to
@@ -242,7 +259,7 @@ pub fn last_sent(tape: Tape<'_>, bracket: &Bracket) -> Option<MsgId> {
 /// A stretch worth seeing first: around the first wait that lasts long beside what else happens.
 pub fn stretch(tape: Tape<'_>, until: SimTime) -> Option<Window> {
     /// Fewest segments before a ladder is cut to a part.
-    const ENOUGH: usize = 8;
+    const ENOUGH: u64 = 8;
     let waits = |bracket: &&Bracket| {
         let told = match bracket.kind {
             BracketKind::Held(_) => true,

@@ -1,12 +1,12 @@
 //! Ladders of hand-made tapes: what is drawn, what is said, and that a long tape costs no more.
 
-use std::collections::VecDeque;
 use std::ops::Range;
 
 use super::words::{block, label};
 use super::*;
 use crate::model::ChannelId;
 use crate::model::tcp::{Flags, Hold, Sack, Segment, TimerKind};
+use crate::observe::ring::Ring;
 use crate::observe::segments::{Bracket, BracketKind, Fate, Flight};
 use crate::param::Said;
 use crate::view::draw::{Anchor, Glyph, Rect, Shape, Words, pt};
@@ -46,7 +46,7 @@ fn bracket(at_to: bool, kind: BracketKind, times: Range<u64>, msg: u64) -> Brack
 }
 
 /// Two rounds of write, write, read: the second one stalls.
-fn stall() -> (VecDeque<Flight>, VecDeque<Bracket>) {
+fn stall() -> (Vec<Flight>, Vec<Bracket>) {
     let flights = [
         flight(false, 2_000..3_015, (1, 100, 1), 1),
         flight(true, 3_015..4_022, (1, 0, 101), 0),
@@ -70,14 +70,22 @@ fn pairs(n: u16) -> Vec<Pair> {
     (0..n).map(pair).collect()
 }
 
+/// Entries as a sink keeps them.
+fn ring<T: Clone>(entries: &[T]) -> Ring<T> {
+    let mut ring = Ring::default();
+    entries.iter().for_each(|entry| drop(ring.push(entry.clone(), u64::MAX >> 1)));
+    ring
+}
+
 /// Draws a tape; the closure changes how.
 fn drawn(
-    tape: &(VecDeque<Flight>, VecDeque<Bracket>),
+    tape: &(Vec<Flight>, Vec<Bracket>),
     pairs: &[Pair],
     change: impl Fn(&mut Ladder<'_>),
 ) -> (Scene, Vec<Drawn>) {
+    let (flights, brackets) = (ring(&tape.0), ring(&tape.1));
     let mut ladder = Ladder {
-        tape: Tape { flights: &tape.0, brackets: &tape.1 },
+        tape: Tape { flights: &flights, brackets: &brackets },
         pairs,
         window: Window::between(SimTime::ZERO, us(53_000)),
         now: us(27_000),
@@ -214,14 +222,15 @@ fn a_lost_segment_ends_in_a_cross_and_one_sent_again_is_dashed() {
 #[test]
 fn labels_say_what_is_new_in_a_segment() {
     let pairs = pairs(1);
-    let mut flights: VecDeque<Flight> = stall().0;
+    let mut flights: Vec<Flight> = stall().0;
     let mut sack = Sack::default();
     sack.push(401, 501);
     flights[5].segment.sack = sack;
     flights[1].segment.flags = Flags::ACK.with(Flags::SYN);
     flights[7].segment.flags = Flags::ACK.with(Flags::FIN);
     flights[7].segment.len = 0;
-    let tape = Tape { flights: &flights, brackets: &VecDeque::new() };
+    let (flights, brackets) = (ring(&flights), Ring::default());
+    let tape = Tape { flights: &flights, brackets: &brackets };
     let window = Window::between(SimTime::ZERO, us(60_000));
     let picked = pick::segments(tape, &pairs[0], pick::range(tape, window));
     let first = |n: usize| label(&picked[n], Lang::En).swap_remove(0);
@@ -259,7 +268,7 @@ fn the_card_of_an_acknowledgement_says_what_sent_it_and_what_it_releases() {
 }
 
 /// A bulk transfer: `n` segments, 10 µs apart, each acknowledged.
-fn bulk(n: u64) -> (VecDeque<Flight>, VecDeque<Bracket>) {
+fn bulk(n: u64) -> (Vec<Flight>, Vec<Bracket>) {
     let one = |i: u64| {
         let at = i * 10;
         [
@@ -270,7 +279,7 @@ fn bulk(n: u64) -> (VecDeque<Flight>, VecDeque<Bracket>) {
     let mut flights: Vec<Flight> = (0..n / 2).flat_map(one).collect();
     flights.sort_by_key(|flight| flight.depart);
     flights[77].fate = Fate::Lost;
-    (flights.into(), VecDeque::new())
+    (flights, Vec::new())
 }
 
 #[test]
@@ -296,8 +305,9 @@ fn a_hundred_thousand_segments_become_a_bounded_picture_at_every_zoom() {
 
 #[test]
 fn the_first_sight_of_a_stall_holds_the_whole_stall() {
-    let tape = stall();
-    let tape = Tape { flights: &tape.0, brackets: &tape.1 };
+    let (flights, brackets) = stall();
+    let (flights, brackets) = (ring(&flights), ring(&brackets));
+    let tape = Tape { flights: &flights, brackets: &brackets };
     let window = pick::stretch(tape, UNTIL).expect("there is one");
     assert_eq!(window.from, 0.0);
     assert!((51e6..70e6).contains(&window.end()), "{window:?}");
@@ -316,9 +326,10 @@ fn what_is_not_simulated_is_hatched_and_an_open_hold_grows() {
 
 #[test]
 fn rows_tell_the_picture_to_those_who_do_not_see_it() {
-    let tape = stall();
+    let (flights, brackets) = stall();
+    let (flights, brackets) = (ring(&flights), ring(&brackets));
     let ladder = Ladder {
-        tape: Tape { flights: &tape.0, brackets: &tape.1 },
+        tape: Tape { flights: &flights, brackets: &brackets },
         pairs: &pairs(1),
         window: Window::between(SimTime::ZERO, us(53_000)),
         now: us(27_000),
@@ -337,9 +348,10 @@ fn rows_tell_the_picture_to_those_who_do_not_see_it() {
 
 #[test]
 fn a_hold_names_the_message_it_waits_for() {
-    let tape = stall();
-    let tape = Tape { flights: &tape.0, brackets: &tape.1 };
-    let hold = &tape.brackets[0];
+    let (flights, brackets) = stall();
+    let (flights, brackets) = (ring(&flights), ring(&brackets));
+    let tape = Tape { flights: &flights, brackets: &brackets };
+    let hold = tape.brackets.get(0).expect("there is a hold");
     let waits_for = pick::last_sent(tape, hold);
     assert_eq!(waits_for, Some(MsgId(4)));
     let words = block(hold, crate::kernel::SimSpan::ms(1), waits_for, Lang::En);

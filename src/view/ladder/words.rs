@@ -322,7 +322,7 @@ fn options(flight: &Flight) -> Vec<String> {
 
 /// The timer that went off at the sender when a segment left.
 fn sent_by<'a>(tape: Tape<'a>, flight: &Flight) -> Option<&'a Bracket> {
-    near(tape, flight.depart.ns()).find(|bracket| {
+    tape.brackets.iter().find(|bracket| {
         bracket.channel == flight.channel
             && bracket.at_to == flight.back
             && bracket.fired
@@ -334,19 +334,11 @@ fn sent_by<'a>(tape: Tape<'a>, flight: &Flight) -> Option<&'a Bracket> {
 /// The message whose hold ends when a segment arrives.
 fn releases(tape: Tape<'_>, flight: &Flight) -> Option<MsgId> {
     let Fate::Arrived(at) = flight.fate else { return None };
-    let held = near(tape, at.ns()).find(|bracket| {
+    let held = tape.brackets.iter().find(|bracket| {
         bracket.channel == flight.channel
             && bracket.at_to != flight.back
             && matches!(bracket.kind, BracketKind::Held(_))
             && bracket.until == Some(at)
     });
     held.and_then(|bracket| bracket.msg)
-}
-
-/// The brackets that began before an instant, newest first.
-fn near(tape: Tape<'_>, ns: u64) -> impl Iterator<Item = &Bracket> {
-    /// Most brackets that are looked through.
-    const NEAR: usize = 2_048;
-    let end = tape.brackets.partition_point(|bracket| bracket.from.ns() <= ns);
-    tape.brackets.range(end.saturating_sub(NEAR)..end).rev()
 }
