@@ -45,6 +45,8 @@ pub struct Script {
     pub current: Option<usize>,
     /// What it waits for.
     pub waits: Waits,
+    /// The turn of the innermost block that it is in, and how many there are.
+    pub turn: Option<(u32, u32)>,
 }
 
 /// What a script waits for.

@@ -4,7 +4,6 @@
 //! how far, who works on what. Long queues are listed up to [`CELLS`]; their number is exact.
 
 use crate::kernel::{SimSpan, SimTime};
-use crate::model::actor::script::Waits;
 use crate::model::actor::arrivals::Arrivals;
 use crate::model::actor::requester::Client;
 use crate::model::actor::workers::{Job, Workers};
@@ -19,6 +18,8 @@ use crate::world::World;
 use crate::world::arena::{ActorNode, ActorState};
 
 use super::draw::Glyph;
+use super::ends::{End, Script};
+use super::frame_tcp::{ends_of, profile_of, script_of};
 
 /// Most cells of one row that are listed.
 pub const CELLS: usize = 400;
@@ -103,6 +104,10 @@ pub struct Card {
     pub life: Life,
     /// What it holds and does.
     pub body: Body,
+    /// Its ends of TCP connections, in the order of its ports.
+    pub ends: Vec<End>,
+    /// The profile of its host, if it has such ends.
+    pub profile: &'static str,
 }
 
 /// What an actor holds and does, by kind.
@@ -157,18 +162,7 @@ pub enum Body {
         next: Option<SimSpan>,
     },
     /// A script.
-    Script {
-        /// Its text.
-        lines: Vec<String>,
-        /// The line that it is at; `None` when it is over.
-        at: Option<u16>,
-        /// What that step waits for.
-        waits: Waits,
-        /// For how long already.
-        since: SimSpan,
-        /// The turn of the innermost block, and how many there are.
-        turn: Option<(u32, u32)>,
-    },
+    Script(Script),
 }
 
 /// A queue.
@@ -368,15 +362,9 @@ fn card(world: &World, n: usize, node: &ActorNode) -> Card {
         Actor::Consumer(consumer) => worker_body(now, &consumer.workers, &consumer.outgoing),
         Actor::Responder(responder) => worker_body(now, &responder.workers, &Default::default()),
         Actor::Requester(requester) => requester_body(now, requester),
-        Actor::Script(script) => Body::Script {
-            lines: script.params.r#do.0.clone(),
-            at: script.line(),
-            waits: script.waits,
-            since: now.since(script.since),
-            turn: script.turn(),
-        },
+        Actor::Script(script) => Body::Script(script_of(now, script)),
     };
-    Card { life, body }
+    Card { life, body, ends: ends_of(world, node), profile: profile_of(world, node) }
 }
 
 fn producer_body(world: &World, producer: &Producer) -> Body {

@@ -139,6 +139,11 @@ impl Cards<'_, '_> {
                     vec![pt(left, middle - 4.0), pt(left + 5.0, middle), pt(left, middle + 4.0)];
                 self.pen.scene.shapes.push(Shape::Area { points, fill: Token::Accent });
             }
+            if let (true, Some((turn, of))) = (line.trim().starts_with("repeat"), script.turn) {
+                let text = format!("{}/{}", count(u64::from(turn)), count(u64::from(of)));
+                let at = pt(room.right() - 5.0, y + 13.5);
+                self.pen.write(at, Anchor::End, plain(11.0, Token::Ink3), &text);
+            }
             let at = pt(room.x + 14.0, y + 13.5);
             let used = self.pen.first(at, Anchor::Start, face, room.w - 18.0, &[line.trim()]);
             if is_current {

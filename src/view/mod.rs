@@ -19,7 +19,6 @@ pub mod layout;
 pub mod numbers;
 pub mod pipe;
 pub mod scene;
-mod script_card;
 pub mod text_width;
 pub mod tokens;
 pub mod tcp_words;

@@ -46,14 +46,19 @@ pub(super) fn tell(fact: &Fact, cast: &Cast, lang: Lang) -> Sentence {
         }
         Fact::SegmentLost { channel, why, .. } => {
             let why = part(lost(why).get(lang), Ink::Bad);
-            say("A segment is lost on {0}: {1}.", "{0}上丢失一个报文段：{1}。", &[path(channel), why])
+            say(
+                "A segment is lost on {0}: {1}.",
+                "{0}上丢失一个报文段：{1}。",
+                &[path(channel), why],
+            )
         }
         Fact::TimerFired { channel, timer, .. } => {
             let what = plain(timer_name(timer).get(lang));
             say("On {0} a timer goes off: {1}.", "{0}上的定时器到期：{1}。", &[path(channel), what])
         }
         Fact::HoldBegun { channel, hold, bytes, msg, .. } => {
-            let parts = [plain(&bytes.to_string()), path(channel), plain(hold_name(hold).get(lang))];
+            let parts =
+                [plain(&bytes.to_string()), path(channel), plain(hold_name(hold).get(lang))];
             let _ = msg == MsgId(0);
             say("{0} bytes wait on {1}: {2}.", "{1}上有 {0} 字节在等：{2}。", &parts)
         }

@@ -9,9 +9,7 @@ use crate::model::host::{HostParams, PROFILES};
 use crate::model::wire::WireParams;
 use crate::param::{Kind, Spec, Value};
 use crate::world::deed::Deed;
-use crate::world::draft::{
-    COUNT, MAX_ACTORS, MAX_CHANNELS, MAX_FAULTS, MAX_HOSTS, MAX_KNOBS,
-};
+use crate::world::draft::{COUNT, MAX_ACTORS, MAX_CHANNELS, MAX_FAULTS, MAX_HOSTS, MAX_KNOBS};
 
 /// A JSON value; objects keep their order.
 #[derive(Clone, Debug)]

@@ -280,9 +280,7 @@ impl Scenario {
     fn specs(&self, target: Target) -> &'static [Spec] {
         match target {
             Target::Host(i) => self.hosts[usize::from(i)].params.params().specs(),
-            Target::Hosts(_) => {
-                self.draft.host_params(self.machine_id(target)).params().specs()
-            }
+            Target::Hosts(_) => self.draft.host_params(self.machine_id(target)).params().specs(),
             Target::Wire(_) => WireParams::SPECS,
             Target::Actor(i) => self.actors[usize::from(i)].params.specs(),
             Target::Group(table) => self.draft.actors[usize::from(table)].params.specs(),
