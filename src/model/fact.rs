@@ -10,7 +10,7 @@
 use crate::kernel::{Digest, SimTime};
 use crate::model::command::Node;
 use crate::model::message::{ActorId, ChannelId, MsgId};
-use crate::model::tcp::{Errno, Hold, Segment, TimerKind};
+use crate::model::tcp::{Errno, Gauges, Hold, Segment, TimerKind};
 use crate::param::Text;
 
 /// Why a copy of a message went away without being worked on.
@@ -313,6 +313,8 @@ pub enum Lost {
     Chance,
     /// Its queue was full.
     Queue,
+    /// In an outage.
+    Outage,
     /// It was cut.
     Cut,
     /// It is larger than the wire carries.
@@ -466,6 +468,9 @@ pub struct FactLog {
     pub fresh: Vec<(SimTime, Fact)>,
     /// The segments of the [`Fact::SegmentDeparted`] among them, in the same order.
     pub fresh_segments: Vec<Segment>,
+    /// What ends of tcp channels showed since then (true: at `to`). Not facts: the digest knows
+    /// nothing of them.
+    pub readings: Vec<(SimTime, ChannelId, bool, Gauges)>,
 }
 
 impl FactLog {

@@ -97,6 +97,10 @@ pub enum Purpose {
     Loss = 8,
     /// How much longer a parcel takes.
     Jitter = 9,
+    /// Whether a packet is overtaken by later ones.
+    Reorder = 10,
+    /// Whether a packet arrives twice.
+    Duplicate = 11,
 }
 
 /// An actor's end of a channel.

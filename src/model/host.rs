@@ -4,9 +4,12 @@
 //! connections share: pools, heap and the timer that runs them all.
 
 use crate::kernel::Timer;
-use crate::model::tcp::lwip::LwipParams;
-use crate::model::tcp::stack::{LinuxParams, RfcParams};
+use crate::model::tcp::lwip::{self, LwipParams};
+use crate::model::tcp::{LinuxParams, RfcParams};
 use crate::param::{Params, Value, index_of};
+
+/// MTU of an lwIP host's device in bytes. `ethernetif.c`.
+const ETHERNET_MTU: u32 = 1_500;
 
 /// Every profile's name, the default first.
 pub const PROFILES: &[&str] = &[LinuxParams::KIND, RfcParams::KIND, LwipParams::KIND];
@@ -92,11 +95,19 @@ pub struct HostNode {
     pub params: HostParams,
     /// Its wake-up: the timer that runs all connections of an lwIP host.
     pub timer: Timer,
+    /// What the connections of an lwIP host share.
+    pub lwip: Option<Box<lwip::Stack>>,
 }
 
 impl HostNode {
     /// A machine of that profile.
     pub fn new(path: u64, params: &HostParams) -> HostNode {
-        HostNode { path, params: params.clone(), timer: Timer::default() }
+        let lwip = match params {
+            HostParams::Lwip(params) => {
+                Some(Box::new(lwip::Stack::new(lwip::Options::from(params), ETHERNET_MTU)))
+            }
+            HostParams::Linux(_) | HostParams::Rfc(_) => None,
+        };
+        HostNode { path, params: params.clone(), timer: Timer::default(), lwip }
     }
 }

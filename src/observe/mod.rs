@@ -88,9 +88,12 @@ impl Seen {
     }
 
     /// Takes in a fact.
-    ///
-    /// `segment`: the segment of a [`Fact::SegmentDeparted`].
-    pub fn take(&mut self, at: SimTime, fact: Fact, segment: Option<&Segment>) {
+    pub fn take(&mut self, at: SimTime, fact: Fact) {
+        self.take_with(at, fact, None);
+    }
+
+    /// Takes in a fact with the segment that belongs to it: of a [`Fact::SegmentDeparted`].
+    pub fn take_with(&mut self, at: SimTime, fact: Fact, segment: Option<&Segment>) {
         self.segments.take(at, &fact, segment);
         self.trace.take(at, fact);
         self.pass(at);

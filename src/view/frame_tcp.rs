@@ -23,16 +23,16 @@ impl Frame {
         let mut n_flying = 0;
         let mut dots = Vec::new();
         for direction in [Lane::Forth, Lane::Back] {
-            for flying in wire.flying(direction).filter(|flying| flying.frame.channel == channel) {
+            let flying = wire.machine.flying(direction);
+            for (frame, arrive) in flying.filter(|(frame, _)| frame.channel == channel) {
                 n_flying += 1;
-                let frame = &flying.frame;
-                let msg = tcp.lanes[frame.lane.index()]
+                let msg = tcp.lanes[usize::from(frame.back)]
                     .message_at(frame.segment.seq, frame.segment.len.max(1));
-                let start = flying.depart.ns() + frame.waited;
-                let way = flying.arrive.ns().saturating_sub(start).max(1);
+                let start = frame.tag.depart.ns() + frame.tag.waited;
+                let way = arrive.ns().saturating_sub(start).max(1);
                 let gone = self.now.ns().saturating_sub(start).min(way);
                 let share = (gone as f64 / way as f64) as f32;
-                let back = frame.lane.is_back();
+                let back = frame.back;
                 let glyph = match (frame.segment.len, frame.segment.again) {
                     (0, _) => Glyph::Ack,
                     (_, true) => Glyph::Again,
@@ -44,10 +44,10 @@ impl Frame {
         }
         let is_flow = DOTS < n_flying;
         let outside = |lane: usize| u64::from(0 < tcp.lanes[lane].outside());
-        let params = &wire.machine.params;
+        let params = &wire.params;
         self.paths.push(Path {
             delay: params.delay,
-            loss_ppm: 0,
+            loss_ppm: params.loss.0,
             is_cut: wire.is_cut,
             rate: None,
             is_flow,

@@ -79,6 +79,7 @@ pub fn lost(why: Lost) -> Text {
         Lost::Rule => Text::new("as the document says", "按文档规定"),
         Lost::Chance => Text::new("by chance", "随机丢失"),
         Lost::Queue => Text::new("the wire's queue was full", "链路队列已满"),
+        Lost::Outage => Text::new("in the outage", "处于中断期"),
         Lost::Cut => Text::new("the wire was cut", "链路已断"),
         Lost::TooBig => Text::new("larger than the MTU", "超过 MTU"),
     }

@@ -239,7 +239,7 @@ fn specs_of(world: &World, node: Node) -> Option<&'static [crate::param::Spec]> 
         Node::Actor(id) => Some(world.actors.get(id.index())?.machine.params().specs()),
         Node::Channel(id) => Some(world.ground.channels.get(id.index())?.machine.params().specs()),
         Node::Host(id) => Some(world.ground.hosts.get(id.index())?.params.params().specs()),
-        Node::Wire(_) => Some(crate::model::wire::WireParams::SPECS),
+        Node::Wire(_) => Some(crate::model::channel::tcp::WireParams::SPECS),
     }
 }
 

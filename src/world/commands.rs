@@ -142,7 +142,7 @@ impl World {
             }
             Node::Wire(id) => {
                 let wire = self.ground.wires.get_mut(id.index()).ok_or_else(missing)?;
-                wire.machine.set(param, value)?;
+                wire.set(param, value)?;
             }
             // What a host's stack is made with applies at a restart.
             Node::Host(_) => return Err(missing()),

@@ -7,6 +7,7 @@ use crate::kernel::{SimTime, settle};
 use crate::model::command::{Command, Node};
 use crate::model::fact::Fact;
 use crate::model::message::MsgId;
+use crate::model::tcp::Segment;
 use crate::observe::Seen;
 use crate::param::{Applies, Reason, Said};
 use crate::world::arena::{Stop, World};
@@ -39,6 +40,9 @@ const SPACING: u64 = 16_384;
 const MAX_CHECKPOINTS: usize = 64;
 /// Rough bytes that checkpoints may take together.
 const MAX_WEIGHT: u64 = 96 << 20;
+
+/// Who is told facts: `false` ends the telling.
+pub type Visit<'v> = &'v mut dyn FnMut(SimTime, &Fact, Option<&Segment>) -> bool;
 
 /// A world to come back to.
 #[derive(Clone, Debug)]
@@ -290,7 +294,7 @@ impl Session {
             Node::Actor(id) => self.world.actors[id.index()].machine.params().get(param),
             Node::Channel(id) => self.world.ground.channels[id.index()].machine.params().get(param),
             Node::Host(id) => self.world.ground.hosts[id.index()].params.params().get(param),
-            Node::Wire(id) => self.world.ground.wires[id.index()].machine.params.get(param),
+            Node::Wire(id) => self.world.ground.wires[id.index()].params.get(param),
         }
     }
 
@@ -301,7 +305,7 @@ impl Session {
         let before = |p: &&Checkpoint| p.world.now() < born || p.world.n_events() == 0;
         let Some(point) = self.checkpoints.iter().rfind(before) else { return Vec::new() };
         let mut story = Vec::new();
-        self.tell_from(point.world.clone(), point.n_applied, &mut |at, fact| {
+        self.tell_from(point.world.clone(), point.n_applied, &mut |at, fact, _| {
             if fact.msg() == Some(msg) && story.len() < limit {
                 story.push((at, *fact));
             }
@@ -314,23 +318,29 @@ impl Session {
     ///
     /// The run is run again: a session keeps only the newest facts.
     pub fn retell(&self, visit: &mut dyn FnMut(SimTime, &Fact) -> bool) {
+        self.retell_segments(&mut |at, fact, _| visit(at, fact));
+    }
+
+    /// The same, with the segment of each [`Fact::SegmentDeparted`].
+    pub fn retell_segments(&self, visit: Visit<'_>) {
         self.tell_from(World::new(&self.scenario.plan(), true), 0, visit);
     }
 
     /// Runs a world of this session on to the shown instant and tells what it states on the way.
-    fn tell_from(
-        &self,
-        mut world: World,
-        mut n_applied: u32,
-        visit: &mut dyn FnMut(SimTime, &Fact) -> bool,
-    ) {
+    fn tell_from(&self, mut world: World, mut n_applied: u32, visit: Visit<'_>) {
         world.ground.facts.listening = true;
         loop {
-            for (at, fact) in world.ground.facts.fresh.drain(..) {
-                if !visit(at, &fact) {
+            let facts = &mut world.ground.facts;
+            facts.readings.clear();
+            let mut segments = facts.fresh_segments.drain(..);
+            for (at, fact) in facts.fresh.drain(..) {
+                let departed = matches!(fact, Fact::SegmentDeparted { .. });
+                let segment = if departed { segments.next() } else { None };
+                if !visit(at, &fact, segment.as_ref()) {
                     return;
                 }
             }
+            drop(segments);
             let next = world.next_event();
             match self.log[..self.n_applied as usize].get(n_applied as usize) {
                 Some(entry) if next.is_none_or(|next| entry.at < next) => {
@@ -393,11 +403,13 @@ impl Session {
         let facts = &mut self.world.ground.facts;
         let mut segments = facts.fresh_segments.drain(..);
         for (at, fact) in facts.fresh.drain(..) {
-            let segment = match fact {
-                Fact::SegmentDeparted { .. } => segments.next(),
-                _ => None,
-            };
-            self.seen.take(at, fact, segment.as_ref());
+            let departed = matches!(fact, Fact::SegmentDeparted { .. });
+            let segment = if departed { segments.next() } else { None };
+            self.seen.take_with(at, fact, segment.as_ref());
+        }
+        drop(segments);
+        for (at, channel, at_to, gauges) in facts.readings.drain(..) {
+            self.seen.readings.take(at, channel, at_to, &gauges);
         }
     }
 
@@ -406,7 +418,7 @@ impl Session {
         if self.checkpoints.last().is_some_and(|p| here <= p.world.n_events()) {
             return;
         }
-        let seen = (self.watch == Watch::All).then(|| self.seen.clone());
+        let seen = (self.watch == Watch::All).then(|| self.seen.for_checkpoint());
         let n_applied = self.n_applied;
         self.checkpoints.push(Checkpoint { world: self.world.clone(), seen, n_applied });
         let weight = (self.seen.weight() + self.world.weight()) * self.checkpoints.len() as u64;

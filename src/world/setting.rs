@@ -5,9 +5,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::model::channel::tcp::WireParams;
 use crate::model::command::Node;
 use crate::model::host::HostParams;
-use crate::model::wire::WireParams;
 use crate::param::{Amount, Reason, Said, Spec, Value, index_of, show_span};
 use crate::world::draft::{COUNT, Draft, Exceptions, Speed, parse_seed, parse_until};
 use crate::world::machines::PROFILE;

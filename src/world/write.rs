@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::model::wire::WireParams;
+use crate::model::channel::tcp::WireParams;
 use crate::param::{Said, Spec, Value, show_span};
 use crate::world::deed::Deed;
 use crate::world::draft::{Draft, Exceptions, FaultDraft};

@@ -9,8 +9,9 @@ pub mod lwip;
 pub mod segment;
 pub mod stack;
 
-use crate::kernel::SimTime;
+use crate::kernel::{SimSpan, SimTime};
 pub use segment::{Flags, Sack, Segment, Stamps};
+pub use stack::profile::{AckRule, Congestion, LinuxParams, NagleRule, RfcParams, StackParams};
 
 /// What one call made an end do; the caller empties it and hands it in again.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -36,17 +37,6 @@ pub enum Signal {
     Broken(Errno),
     /// Both directions are closed and nothing is left to do.
     Closed,
-}
-
-/// What a program may set on its end.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum SockOpt {
-    /// `TCP_NODELAY`: short segments leave at once.
-    Nodelay(bool),
-    /// `TCP_CORK`: only full segments leave.
-    Cork(bool),
-    /// `TCP_QUICKACK`: acknowledge at once.
-    Quickack(bool),
 }
 
 /// Why a call failed or a connection broke, by the names of `errno.h`.
@@ -150,4 +140,35 @@ pub struct Gauges {
     pub offered: u64,
     /// Segments sent again so far.
     pub n_retransmitted: u64,
+}
+
+/// A socket option with its value, as `setsockopt` takes it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SockOpt {
+    /// `TCP_NODELAY`.
+    Nodelay(bool),
+    /// `TCP_CORK`.
+    Cork(bool),
+    /// `TCP_QUICKACK`.
+    Quickack(bool),
+    /// `SO_SNDBUF` in bytes.
+    SendBuffer(u32),
+    /// `SO_RCVBUF` in bytes.
+    ReceiveBuffer(u32),
+    /// `SO_RCVLOWAT` in bytes.
+    ReceiveLowWater(u32),
+    /// `TCP_MAXSEG` in bytes.
+    MaxSegment(u32),
+    /// `SO_LINGER` with 0 s: closing resets.
+    LingerZero(bool),
+    /// `TCP_CONGESTION`: CUBIC, else Reno.
+    CubicCongestion(bool),
+    /// `SO_KEEPALIVE`.
+    KeepAlive(bool),
+    /// `TCP_KEEPIDLE`.
+    KeepIdle(SimSpan),
+    /// `TCP_KEEPINTVL`.
+    KeepInterval(SimSpan),
+    /// `TCP_KEEPCNT`.
+    KeepCount(u32),
 }

@@ -15,7 +15,7 @@ use crate::model::message::MsgId;
 use crate::model::tcp::Errno;
 use crate::param::{Lines, Reason, Value};
 
-pub use parse::{Op, SocketOption, Step};
+pub use parse::{Op, Step};
 
 params! {
     /// What a script does.

@@ -3,22 +3,8 @@
 //! Errors name the line, the word, what is allowed there, and a near miss.
 
 use crate::kernel::SimSpan;
+use crate::model::tcp::SockOpt;
 use crate::param::{Bytes, Reason, Said, nearest, parse_span};
-
-/// What a script sets on its socket.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum SocketOption {
-    /// `TCP_NODELAY`: no Nagle.
-    Nodelay(bool),
-    /// `TCP_CORK`: hold short segments.
-    Cork(bool),
-    /// `TCP_QUICKACK`: acknowledge at once, for now.
-    Quickack(bool),
-    /// `SO_SNDBUF` in bytes.
-    SendBuffer(u32),
-    /// `SO_RCVBUF` in bytes.
-    ReceiveBuffer(u32),
-}
 
 /// What a step does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -55,7 +41,7 @@ pub enum Op {
         start: u16,
     },
     /// Sets an option of the socket.
-    Set(SocketOption),
+    Set(SockOpt),
     /// Closes its own direction: the other end reads 0 after the last byte.
     Shutdown,
     /// Closes the socket.
@@ -92,7 +78,7 @@ pub const VERBS: &[&str] = &[
     "wait-writable",
     "on",
 ];
-const OPTIONS: &[&str] = &["nodelay", "cork", "quickack", "sndbuf", "rcvbuf"];
+const OPTIONS: &[&str] = &["nodelay", "cork", "quickack", "sndbuf", "rcvbuf", "rcvlowat"];
 
 /// Most steps of a script.
 pub const MAX_STEPS: usize = 1_000;
@@ -292,15 +278,16 @@ impl Parser {
     }
 }
 
-fn option(words: &mut Words<'_>) -> Result<SocketOption, Reason> {
+fn option(words: &mut Words<'_>) -> Result<SockOpt, Reason> {
     /// Linux: `net.core.wmem_max` and the like are far below.
     const LARGEST: u64 = 1 << 30;
     Ok(match words.one_of("set", OPTIONS)? {
-        "nodelay" => SocketOption::Nodelay(words.switch("nodelay")?),
-        "cork" => SocketOption::Cork(words.switch("cork")?),
-        "quickack" => SocketOption::Quickack(words.switch("quickack")?),
-        "sndbuf" => SocketOption::SendBuffer(words.bytes("sndbuf", LARGEST)? as u32),
-        _ => SocketOption::ReceiveBuffer(words.bytes("rcvbuf", LARGEST)? as u32),
+        "nodelay" => SockOpt::Nodelay(words.switch("nodelay")?),
+        "cork" => SockOpt::Cork(words.switch("cork")?),
+        "quickack" => SockOpt::Quickack(words.switch("quickack")?),
+        "sndbuf" => SockOpt::SendBuffer(words.bytes("sndbuf", LARGEST)? as u32),
+        "rcvbuf" => SockOpt::ReceiveBuffer(words.bytes("rcvbuf", LARGEST)? as u32),
+        _ => SockOpt::ReceiveLowWater(words.bytes("rcvlowat", LARGEST)? as u32),
     })
 }
 

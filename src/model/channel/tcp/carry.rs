@@ -8,12 +8,13 @@ use std::mem;
 
 use crate::model::channel::Channel;
 use crate::model::channel::tcp::end::Input;
-use crate::model::channel::tcp::{Frame, Sent, Stage, TIMERS, Tcp, TcpLane, cause_of};
+use crate::model::channel::tcp::{EndMachine, Stage, TIMERS, Tcp, TcpLane, cause_of};
 use crate::model::command::Node;
 use crate::model::fact::{Cause, Fact, Lost, Why};
 use crate::model::ground::{Event, Ground, Lane, Poke};
 use crate::model::message::{ChannelId, MsgId, Parcel, WireId};
 use crate::model::tcp::{Errno, Hold, Outbox, Running, Segment, Signal, TimerKind};
+use crate::model::wire::{Frame, Tag};
 
 /// Waiting messages that are told at once what they wait for from now on; those behind them when
 /// they come so far.
@@ -185,7 +186,7 @@ impl Ground {
 
     /// Frames reach the end of one direction of a wire.
     pub fn tcp_wire(&mut self, wire: WireId, direction: Lane) {
-        while let Some(frame) = self.wires[wire.index()].arrive(direction, self.now) {
+        while let Some(frame) = self.wires[wire.index()].machine.take_arrived(direction, self.now) {
             self.tcp_arrive(&frame);
         }
         self.arm_wire(wire, direction);
@@ -193,7 +194,7 @@ impl Ground {
 
     fn arm_wire(&mut self, wire: WireId, direction: Lane) {
         let node = &mut self.wires[wire.index()];
-        let next = node.next_arrival(direction);
+        let next = node.machine.next_arrival(direction);
         let timer = &mut node.timers[direction.index()];
         match next {
             Some(at) => self.queue.arm(timer, at, Event::Wire(wire, direction)),
@@ -202,10 +203,10 @@ impl Ground {
     }
 
     fn tcp_arrive(&mut self, frame: &Frame) {
-        let Frame { channel, lane, segment, .. } = *frame;
-        let fact = Fact::SegmentArrived { frame: frame.number, channel, back: lane.is_back() };
-        self.state(fact);
-        if self.tcp_mut(channel).epoch != frame.epoch {
+        let Frame { channel, back, segment, tag } = *frame;
+        let lane = if back { Lane::Back } else { Lane::Forth };
+        self.state(Fact::SegmentArrived { frame: tag.number, channel, back });
+        if self.tcp_mut(channel).epoch != tag.epoch {
             return;
         }
         let early_before = self.tcp_early(channel, lane.other());
@@ -236,7 +237,7 @@ impl Ground {
             };
             let cause = parcel.cause;
             if let Some(message) = parcel.parcel.message() {
-                let (msg, waited, sending) = (message.id, frame.waited, frame.sending);
+                let (msg, Tag { waited, sending, .. }) = (message.id, frame.tag);
                 self.state(Fact::Landed { msg, channel, waited, sending, cause });
             }
         }
@@ -271,7 +272,11 @@ impl Ground {
         let signals = out.signals.drain(..).map(|signal| (channel, side, signal));
         self.net.signals.extend(signals);
         self.net.outbox = out;
-        self.tcp_after(channel, side, matches!(input, Input::Wake));
+        self.tcp_after(channel, side, matches!(input, Input::Wake | Input::Collect));
+        if let EndMachine::Lwip(_) = self.tcp_mut(channel).ends[side.index()].machine {
+            let host = self.tcp_mut(channel).hosts[side.index()];
+            self.tcp_after_host(host);
+        }
         while before < self.net.signals.len() {
             let (channel, side, signal) = self.net.signals.remove(before);
             self.tcp_signal(channel, side, signal);
@@ -286,8 +291,9 @@ impl Ground {
         let tcp = self.tcp_mut(channel);
         let wire = tcp.wire;
         let direction = if tcp.is_flipped { lane.other() } else { lane };
-        let (epoch, segment) = (tcp.epoch, *segment);
-        let frame = Frame { number, channel, lane, epoch, segment, waited: 0, sending: 0 };
+        let segment = *segment;
+        let tag = Tag { number, epoch: tcp.epoch, ..Tag::default() };
+        let frame = Frame { channel, back, segment, tag };
         let is_chosen = tcp.is_chosen(lane, &segment);
         let msg = tcp.lanes[lane.index()].message_at(segment.seq, segment.len);
         let fact = Fact::SegmentDeparted {
@@ -303,15 +309,15 @@ impl Ground {
         self.facts.state_segment(now, fact, &segment);
         let node = &mut self.wires[wire.index()];
         let sent = match is_chosen {
-            true => Sent::Lost(Lost::Rule),
+            true => Err(Lost::Rule),
             false => node.send(direction, now, frame, self.streams),
         };
-        if let Sent::Lost(why) = sent {
+        if let Err(why) = sent {
             self.state(Fact::SegmentLost { frame: number, channel, back, why });
         }
         self.arm_wire(wire, direction);
         if 0 < segment.len {
-            self.tcp_left(channel, lane, &segment, matches!(sent, Sent::Lost(_)));
+            self.tcp_left(channel, lane, &segment, sent.is_err());
         }
     }
 
@@ -423,6 +429,10 @@ impl Ground {
         self.tcp_arm(channel, side);
         self.tcp_restate(channel, side);
         self.tcp_restate(channel, side.other());
+        if self.facts.listening {
+            let gauges = self.tcp_gauges(channel, side);
+            self.facts.readings.push((self.now, channel, side.is_back(), gauges));
+        }
     }
 
     fn state_timers(

@@ -1,13 +1,15 @@
 //! How the ends of either implementation are called.
 
 use crate::kernel::SimTime;
-use crate::model::actor::script::SocketOption;
-use crate::model::channel::tcp::{TIMERS, TcpEnd};
+use crate::model::channel::Channel;
+use crate::model::channel::tcp::{OutsideCause, TIMERS, TcpEnd};
 use crate::model::ground::{Event, Ground, Lane};
 use crate::model::host::HostParams;
 use crate::model::message::{ChannelId, HostId};
-use crate::model::tcp::stack::{Socket, StackParams};
-use crate::model::tcp::{Gauges, Hold, Outbox, Running, Segment};
+use crate::model::tcp::lwip;
+use crate::model::tcp::stack::Socket;
+use crate::model::tcp::stack::profile::StackParams;
+use crate::model::tcp::{Errno, Gauges, Hold, Outbox, Running, Segment, SockOpt};
 
 /// One end's machine.
 #[derive(Clone, PartialEq, Debug)]
@@ -16,6 +18,8 @@ pub enum EndMachine {
     None,
     /// A full end: profiles `linux` and `rfc`.
     Stack(Box<Socket>),
+    /// A socket on an lwIP host, whose stack the host has.
+    Lwip(Box<lwip::Socket>),
 }
 
 /// What is done to an end.
@@ -42,13 +46,15 @@ pub enum Input {
         bytes: u64,
     },
     /// `setsockopt`.
-    Set(SocketOption),
+    Set(SockOpt),
     /// `shutdown(SHUT_WR)`.
     Shutdown,
     /// `close`.
     Close,
     /// The process dies: the connection is reset.
     Abort,
+    /// lwIP: something else made the stack do something for this end.
+    Collect,
 }
 
 impl Ground {
@@ -58,7 +64,9 @@ impl Ground {
         let machine = match &self.hosts[host.index()].params {
             HostParams::Linux(params) => stack_end(&StackParams::Linux(params.clone()), mtu),
             HostParams::Rfc(params) => stack_end(&StackParams::Rfc(params.clone()), mtu),
-            HostParams::Lwip(_) => EndMachine::None,
+            HostParams::Lwip(_) => {
+                EndMachine::Lwip(Box::new(lwip::Socket::new(address(channel, side))))
+            }
         };
         self.tcp_mut(channel).ends[side] = TcpEnd { machine, ..TcpEnd::none() };
     }
@@ -72,9 +80,47 @@ impl Ground {
         out: &mut Outbox,
     ) -> u64 {
         let now = self.now;
-        match &mut self.tcp_mut(channel).ends[side.index()].machine {
-            EndMachine::None => 0,
-            EndMachine::Stack(socket) => call_stack(socket, now, input, out),
+        let Channel::Tcp(tcp) = &mut self.channels[channel.index()].machine else { return 0 };
+        let host = &mut self.hosts[tcp.hosts[side.index()].index()];
+        match (&mut tcp.ends[side.index()].machine, &mut host.lwip) {
+            (EndMachine::Stack(socket), _) => call_stack(socket, now, input, out),
+            (EndMachine::Lwip(socket), Some(stack)) => {
+                let (count, is_short) = call_lwip(socket, stack, now, input, out);
+                if let Input::Write { .. } = input {
+                    let why = if is_short { OutsideCause::Queue } else { OutsideCause::Buffer };
+                    tcp.lanes[side.index()].outside_cause = why;
+                }
+                count
+            }
+            _ => 0,
+        }
+    }
+
+    /// After a call on an lwIP host: its timer, and what the call did for other connections.
+    pub(super) fn tcp_after_host(&mut self, host: HostId) {
+        let node = &mut self.hosts[host.index()];
+        let Some(stack) = &node.lwip else { return };
+        match stack.next_wake() {
+            Some(at) => self.queue.arm(&mut node.timer, at.max(self.now), Event::Host(host)),
+            None => self.queue.disarm(&mut node.timer),
+        }
+        if stack.is_quiet() {
+            return;
+        }
+        for n in 0..self.channels.len() {
+            let channel = ChannelId(n as u16);
+            for side in [Lane::Forth, Lane::Back] {
+                let Some(tcp) = self.tcp(channel) else { continue };
+                if let EndMachine::Lwip(socket) = &tcp.ends[side.index()].machine
+                    && tcp.hosts[side.index()] == host
+                    && self.hosts[host.index()]
+                        .lwip
+                        .as_ref()
+                        .is_some_and(|stack| stack.has_something_for(socket.addr))
+                {
+                    self.tcp_call(channel, side, Input::Collect);
+                }
+            }
         }
     }
 
@@ -87,6 +133,11 @@ impl Ground {
         let mut running = [None; TIMERS.len()];
         match self.tcp_machine(channel, side) {
             EndMachine::None => {}
+            EndMachine::Lwip(socket) => {
+                let stack = self.tcp_stack(channel, side);
+                let timers = stack.map(|stack| socket.timers(stack)).unwrap_or_default();
+                timers.into_iter().for_each(|timer| running[timer.kind as usize] = Some(timer));
+            }
             EndMachine::Stack(socket) => {
                 socket.timers().for_each(|timer| running[timer.kind as usize] = Some(timer));
             }
@@ -99,6 +150,7 @@ impl Ground {
         match self.tcp_machine(channel, side) {
             EndMachine::None => None,
             EndMachine::Stack(socket) => socket.hold(),
+            EndMachine::Lwip(socket) => socket.hold(self.tcp_stack(channel, side)?),
         }
     }
 
@@ -124,13 +176,17 @@ impl Ground {
         match self.tcp_machine(channel, side) {
             EndMachine::None => Gauges::default(),
             EndMachine::Stack(socket) => socket.gauges(),
+            EndMachine::Lwip(socket) => {
+                self.tcp_stack(channel, side).map_or_else(Gauges::default, |s| socket.gauges(s))
+            }
         }
     }
 
     /// Sets an end's wake-up.
     pub(super) fn tcp_arm(&mut self, channel: ChannelId, side: Lane) {
         let due = match self.tcp_machine(channel, side) {
-            EndMachine::None => None,
+            // The host's timer runs the connections of an lwIP host.
+            EndMachine::None | EndMachine::Lwip(_) => None,
             EndMachine::Stack(socket) => socket.next_wake(),
         };
         let tcp = self.tcp_mut(channel);
@@ -144,7 +200,18 @@ impl Ground {
     }
 
     /// A host's own timer is due: lwIP's `tcp_tmr`, which runs all its connections.
-    pub fn tcp_host(&mut self, _host: HostId) {}
+    pub fn tcp_host(&mut self, host: HostId) {
+        let now = self.now;
+        if let Some(stack) = &mut self.hosts[host.index()].lwip {
+            stack.on_wake(now);
+        }
+        self.tcp_after_host(host);
+    }
+
+    fn tcp_stack(&self, channel: ChannelId, side: Lane) -> Option<&lwip::Stack> {
+        let host = self.tcp(channel)?.hosts[side.index()];
+        self.hosts[host.index()].lwip.as_deref()
+    }
 
     fn tcp_machine(&self, channel: ChannelId, side: Lane) -> &EndMachine {
         match self.tcp(channel) {
@@ -153,8 +220,8 @@ impl Ground {
         }
     }
 
-    fn tcp_mtu(&self, _channel: ChannelId) -> u32 {
-        1_500
+    fn tcp_mtu(&self, channel: ChannelId) -> u32 {
+        self.tcp(channel).map_or(0, |tcp| self.wires[tcp.wire.index()].mtu())
     }
 }
 
@@ -176,10 +243,52 @@ fn call_stack(socket: &mut Socket, now: SimTime, input: Input, out: &mut Outbox)
         Input::Read { bytes } => {
             return socket.read(now, at_most(bytes), out).map_or(0, u64::from);
         }
-        Input::Set(_) => {}
+        // Options that an end does not know change nothing.
+        Input::Set(option) => drop(socket.set(now, option, out)),
+        Input::Collect => {}
         Input::Shutdown => socket.shutdown(now, out),
         Input::Close => socket.close(now, out),
         Input::Abort => socket.abort(now, out),
     }
     0
+}
+
+/// What lwIP knows a connection by: ports of the channel's own, so that no two are alike.
+fn address(channel: ChannelId, side: usize) -> lwip::Addr {
+    let (client, server) = (20_000 + channel.0, 7_000 + channel.0);
+    let (port, peer_port) = if side == 0 { (client, server) } else { (server, client) };
+    lwip::Addr { port, peer: u32::from(channel.0), peer_port }
+}
+
+/// Answers with the bytes taken or read, and whether a write was refused for want of memory.
+fn call_lwip(
+    socket: &mut lwip::Socket,
+    stack: &mut lwip::Stack,
+    now: SimTime,
+    input: Input,
+    out: &mut Outbox,
+) -> (u64, bool) {
+    let at_most = |bytes: u64| u32::try_from(bytes).unwrap_or(u32::MAX);
+    // A call that fails changes nothing; a refused write is tried again when there is room.
+    match input {
+        Input::Connect => drop(socket.connect(now, stack, out)),
+        Input::Listen => drop(socket.listen(now, stack)),
+        Input::Segment(segment) => {
+            socket.on_segment(now, stack, &segment, out);
+        }
+        Input::Wake | Input::Collect => socket.collect(stack, out),
+        Input::Write { bytes, more } => {
+            let taken = socket.write(now, stack, at_most(bytes), more, out);
+            return (taken.map_or(0, u64::from), taken == Err(Errno::NoMem));
+        }
+        Input::Read { bytes } => {
+            let taken = socket.read(now, stack, at_most(bytes), out);
+            return (taken.map_or(0, u64::from), false);
+        }
+        Input::Set(option) => socket.set(stack, option),
+        Input::Shutdown => drop(socket.shutdown(now, stack, out)),
+        Input::Close => socket.close(now, stack, out),
+        Input::Abort => socket.abort(now, stack, out),
+    }
+    (0, false)
 }

@@ -8,6 +8,7 @@
 mod carry;
 mod end;
 mod lane;
+pub mod rules;
 mod stream;
 mod wire_node;
 
@@ -21,7 +22,7 @@ pub use carry::Net;
 pub use end::{EndMachine, Input};
 pub use lane::{OnStream, OutsideCause, Stage, TcpLane};
 pub use stream::StreamState;
-pub use wire_node::{Flying, Frame, Sent, WireNode};
+pub use wire_node::{WireNode, WireParams};
 
 params! {
     /// A TCP connection between two actors on two hosts.

@@ -1,11 +1,10 @@
 //! A tcp channel as a program sees it: bytes in, bytes out, options, closing. Scripts use this.
 
-use crate::model::actor::script::SocketOption;
 use crate::model::channel::tcp::end::Input;
 use crate::model::fact::Fact;
 use crate::model::ground::{Ctx, Lane, Port};
 use crate::model::message::{Message, Parcel};
-use crate::model::tcp::Errno;
+use crate::model::tcp::{Errno, SockOpt};
 
 /// What a program can know of its socket without blocking.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -80,7 +79,7 @@ impl Ctx<'_> {
     }
 
     /// Sets an option of the socket of a port.
-    pub fn set_option(&mut self, port: u16, option: SocketOption) {
+    pub fn set_option(&mut self, port: u16, option: SockOpt) {
         let Port { channel, out, .. } = self.port(port);
         self.ground_mut().tcp_call(channel, out, Input::Set(option));
     }

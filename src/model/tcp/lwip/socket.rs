@@ -50,6 +50,11 @@ impl Stack {
         self.check_timeouts(now, &mut Post);
     }
 
+    /// Whether nothing waits for any socket.
+    pub fn is_quiet(&self) -> bool {
+        self.mail.is_empty() && self.core.netif.frames.is_empty()
+    }
+
     /// Whether something waits for the socket between these ports.
     pub fn has_something_for(&self, addr: Addr) -> bool {
         self.mail.iter().any(|mail| mail.addr == addr)
