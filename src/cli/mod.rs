@@ -3,6 +3,7 @@
 //! Nothing here is reachable from the core, so files, clocks and threads are allowed. One file per
 //! command; `source` reads what a command is about, `out` is the only place that prints.
 
+mod capture;
 pub mod json;
 pub mod link;
 pub mod list;

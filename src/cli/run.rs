@@ -10,7 +10,7 @@ use clap::Args;
 use crate::cli::out::{self, Folder, notice};
 use crate::cli::progress::{Progress, Watch as StopWatch};
 use crate::cli::source::{self, Changes, Start};
-use crate::cli::{json, pictures, report, tables};
+use crate::cli::{capture, json, pictures, report, tables};
 use crate::kernel::SimTime;
 use crate::observe::Row;
 use crate::param::Lang;
@@ -26,6 +26,7 @@ const EXAMPLES: &str = "Examples:
   inflight run my-scenario.toml --seed 7 --csv results --svg results
   inflight run 'http://127.0.0.1:8080/#v1/mm1?seed=7&t=12.5s'
   inflight run full-queue --json | jq .ledger
+  inflight run nagle-stall --pcap client.pcapng --pcap-at client
   cat my-scenario.toml | inflight run -
 
 A link that shows an instant is run to that instant, unless --until says otherwise.
@@ -52,6 +53,12 @@ pub struct RunArgs {
     /// Write the charts as SVG files into this folder.
     #[arg(long, value_name = "DIR")]
     svg: Option<PathBuf>,
+    /// Write what a host saw of its TCP connections as a pcapng file, for Wireshark.
+    #[arg(long, value_name = "FILE")]
+    pcap: Option<PathBuf>,
+    /// The host at which to capture; the first one that connects, when nothing is said.
+    #[arg(long, value_name = "HOST", requires = "pcap")]
+    pcap_at: Option<String>,
     /// Language of the summary, the charts and what is wrong: en or zh.
     #[arg(long, value_name = "LANG", default_value = "en", value_parser = super::lang)]
     lang: Lang,
@@ -149,6 +156,9 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, String> {
     }
     if let Some(folder) = &svg {
         pictures::write(&outcome, folder, lang)?;
+    }
+    if let Some(file) = &args.pcap {
+        capture::write(&outcome.session, args.pcap_at.as_deref(), file, lang)?;
     }
     let text =
         if args.json { json::object(&outcome) + "\n" } else { report::report(&outcome, lang) };

@@ -436,9 +436,9 @@ mod tests {
         send(&mut wire, NOW, 1);
         send(&mut wire, NOW, 2);
         let late = SimTime::from_ns(2_000_000);
-        let lens: Vec<u32> = std::iter::from_fn(|| wire.take_arrived(Lane::Forth, late))
-            .map(|f| f.segment.len)
-            .collect();
+        let lens: Vec<u32> =
+            std::iter::from_fn(|| wire.take_arrived(Lane::Forth, late)).map(|f| f.segment.len)
+                .collect();
         assert_eq!(lens, [2, 2, 1]);
     }
 
@@ -452,10 +452,8 @@ mod tests {
             let sent = send(&mut one, NOW, 1);
             let later = SimTime::from_ns(i);
             n_lost += u32::from(sent == Sent::Lost(Loss::Chance));
-            assert_eq!(
-                matches!(send(&mut other, later, 1), Sent::Lost(_)),
-                matches!(sent, Sent::Lost(_))
-            );
+            assert_eq!(matches!(send(&mut other, later, 1), Sent::Lost(_)),
+                matches!(sent, Sent::Lost(_)));
         }
         assert!(n_lost.abs_diff(1_000) < 150, "{n_lost}");
     }

@@ -6,7 +6,6 @@
 use crate::kernel::random::Streams;
 use crate::kernel::{EventQueue, SimTime, Timer};
 use crate::model::actor::{Actor, ActorParams};
-use crate::model::channel::tcp::WireParams;
 use crate::model::channel::tcp::{Net, WireNode};
 use crate::model::channel::{Channel, ChannelNode, ChannelParams};
 use crate::model::command::{Command, Node};
@@ -14,6 +13,7 @@ use crate::model::fact::{Fact, FactLog, Why};
 use crate::model::ground::{Ctx, Event, Ground, Lane, Port, Seat};
 use crate::model::host::{HostNode, HostParams};
 use crate::model::message::{ActorId, ChannelId, HostId, MsgId};
+use crate::model::channel::tcp::WireParams;
 use crate::param::{Lang, Said, Text};
 
 /// What a world is made of, in document order.

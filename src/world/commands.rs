@@ -89,8 +89,7 @@ impl World {
         self.channel(id)?.machine.mend(now);
         self.cut_wire(id, false);
         self.state_fact(Fact::Mended { channel: id });
-        let lanes =
-            if self.ground.tcp(id).is_some() { &[][..] } else { &[Lane::Forth, Lane::Back] };
+        let lanes = if self.ground.tcp(id).is_some() { &[][..] } else { &[Lane::Forth, Lane::Back] };
         for &lane in lanes {
             self.ground.arm_lane(id, lane);
             self.ground.tell_reader(id, lane);

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use crate::model::actor::ActorParams;
-use crate::model::channel::tcp::WireParams;
 use crate::model::command::{Command, Node};
+use crate::model::channel::tcp::WireParams;
 use crate::param::{Applies, Kind, Reason, Said, Value, Words, index_of, show_span};
 use crate::world::deed::Deed;
 use crate::world::draft::{Draft, Exceptions, FaultDraft, MAX_ACTORS, MAX_CHANNELS};

@@ -5,9 +5,9 @@
 //! members.
 
 use crate::model::channel::ChannelParams;
-use crate::model::channel::tcp::WireParams;
 use crate::model::host::{HostParams, PROFILES};
 use crate::model::message::HostId;
+use crate::model::channel::tcp::WireParams;
 use crate::param::{Reason, Said};
 use crate::world::document::{Reader, Table};
 use crate::world::draft::{self, Draft};

@@ -1,6 +1,7 @@
 //! The world: arenas, scenarios, sessions, links.
 
 pub mod arena;
+mod capture;
 mod commands;
 pub mod codec;
 pub mod deed;

@@ -32,6 +32,16 @@ pub const ALL: &[Preset] = presets![
     "fanout-copies",
     "consumer-crash-redelivery",
     "lost-and-retried",
+    "nagle-stall",
+    "four-quadrants",
+    "nodelay-small-writes",
+    "odd-even-segments",
+    "cork",
+    "small-window",
+    "one-lost-segment",
+    "tmr-interval",
+    "two-lwip-boards",
+    "broker-over-tcp",
 ];
 
 /// The preset of that id.

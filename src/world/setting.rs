@@ -5,9 +5,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::model::channel::tcp::WireParams;
 use crate::model::command::Node;
 use crate::model::host::HostParams;
+use crate::model::channel::tcp::WireParams;
 use crate::param::{Amount, Reason, Said, Spec, Value, index_of, show_span};
 use crate::world::draft::{COUNT, Draft, Exceptions, Speed, parse_seed, parse_until};
 use crate::world::machines::PROFILE;
@@ -280,7 +280,9 @@ impl Scenario {
     fn specs(&self, target: Target) -> &'static [Spec] {
         match target {
             Target::Host(i) => self.hosts[usize::from(i)].params.params().specs(),
-            Target::Hosts(_) => self.draft.host_params(self.machine_id(target)).params().specs(),
+            Target::Hosts(_) => {
+                self.draft.host_params(self.machine_id(target)).params().specs()
+            }
             Target::Wire(_) => WireParams::SPECS,
             Target::Actor(i) => self.actors[usize::from(i)].params.specs(),
             Target::Group(table) => self.draft.actors[usize::from(table)].params.specs(),

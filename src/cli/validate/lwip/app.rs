@@ -69,10 +69,11 @@ struct Exchange {
 #[derive(Clone, Debug, Default)]
 struct Conn {
     pcb: Option<PcbId>,
-    is_connected: bool,
-    /// The program runs: its time has come and the connection is up.
+    /// The program runs: its time has come, and it has a connection (complete or not).
     is_started: bool,
     may_start: bool,
+    /// The program closed it, and hears no more.
+    is_closed: bool,
     held: Option<PbufId>,
     n_held: u32,
     /// Bytes of a reply or request that arrived.
@@ -229,7 +230,7 @@ impl Program {
             Op::Request(conn) => self.request(stack, conn),
             Op::Periodic(conn) => self.write_periodic(stack, conn),
             Op::Write { conn, len, output } => {
-                self.write(stack, conn, len);
+                let _ = self.write(stack, conn, len);
                 if output {
                     self.output(stack, conn);
                 }
@@ -244,6 +245,7 @@ impl Program {
             }
             Op::Close(conn) => {
                 let Some(id) = self.conns[conn].pcb else { return };
+                self.conns[conn].is_closed = true;
                 let done = stack.close(self.now(), id);
                 let err = done.map_or_else(|fail| fail as i32, |()| 0);
                 self.say(stack, "close", json!({ "conn": conn, "err": err }));
@@ -273,10 +275,11 @@ impl Program {
         self.say(stack, "connect", json!({ "conn": conn, "err": err }));
     }
 
-    /// Begins the program's own work once the time has come and the connection is up.
+    /// Begins the program's own work once the time has come and there is a connection; one may
+    /// write before the handshake is over.
     fn start(&mut self, stack: &mut Stack, conn: usize) {
         let state = &mut self.conns[conn];
-        if !state.may_start || !state.is_connected || state.is_started {
+        if !state.may_start || state.pcb.is_none() || state.is_started {
             return;
         }
         state.is_started = true;
@@ -433,7 +436,6 @@ impl Program {
                 pcb.set_nodelay(true);
             }
         }
-        self.conns[conn].is_connected = true;
         self.start(stack, conn);
     }
 
@@ -509,6 +511,9 @@ impl App for Program {
             return Answer::Ok;
         }
         let conn = self.conn_of(pcb, addr);
+        if self.conns[conn].is_closed {
+            return hear_nothing(stack, event);
+        }
         match event {
             Event::Connected => {
                 self.say(stack, "connected", json!({ "conn": conn }));
@@ -541,6 +546,14 @@ impl App for Program {
         }
         Answer::Ok
     }
+}
+
+/// Without callbacks lwIP frees what arrives. `tcp.c:tcp_recv_null`.
+fn hear_nothing(stack: &mut Stack, event: Event) -> Answer {
+    if let Event::Recv { chain, .. } = event {
+        stack.core.memory.free(chain);
+    }
+    Answer::Ok
 }
 
 /// What the program is, and how much of it: requests, writes or bytes.

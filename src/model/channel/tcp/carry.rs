@@ -6,15 +6,16 @@
 use std::collections::VecDeque;
 use std::mem;
 
-use crate::model::channel::Channel;
 use crate::model::channel::tcp::end::Input;
+use crate::model::channel::Channel;
 use crate::model::channel::tcp::{EndMachine, Stage, TIMERS, Tcp, TcpLane, cause_of};
 use crate::model::command::Node;
 use crate::model::fact::{Cause, Fact, Lost, Why};
 use crate::model::ground::{Event, Ground, Lane, Poke};
 use crate::model::message::{ChannelId, MsgId, Parcel, WireId};
-use crate::model::tcp::{Errno, Hold, Outbox, Running, Segment, Signal, TimerKind};
 use crate::model::wire::{Frame, Tag};
+use crate::model::tcp::{Errno, Hold, Outbox, Running, Segment, Signal, TimerKind};
+
 
 /// Waiting messages that are told at once what they wait for from now on; those behind them when
 /// they come so far.
@@ -70,8 +71,8 @@ impl Ground {
     /// `restarted`: the end whose process just started, which greets by itself.
     pub fn tcp_reopen(&mut self, channel: ChannelId, restarted: Option<Lane>) {
         self.tcp_drop_all(channel, Why::Gone);
-        let refused =
-            [Lane::Forth, Lane::Back].map(|lane| self.tcp_mut(channel).lanes[lane.index()].refused);
+        let refused = [Lane::Forth, Lane::Back]
+            .map(|lane| self.tcp_mut(channel).lanes[lane.index()].refused);
         self.tcp_open(channel, true);
         let tcp = self.tcp_mut(channel);
         tcp.greets = [Lane::Forth, Lane::Back].map(|side| restarted != Some(side));
@@ -463,7 +464,12 @@ impl Ground {
         }
     }
 
-    fn state_hold(&mut self, channel: ChannelId, side: Lane, before: Option<Hold>) {
+    fn state_hold(
+        &mut self,
+        channel: ChannelId,
+        side: Lane,
+        before: Option<Hold>,
+    ) {
         let at_to = side.is_back();
         if let Some(hold) = before {
             self.state(Fact::HoldEnded { channel, at_to, hold });

@@ -64,9 +64,7 @@ impl Ground {
         let machine = match &self.hosts[host.index()].params {
             HostParams::Linux(params) => stack_end(&StackParams::Linux(params.clone()), mtu),
             HostParams::Rfc(params) => stack_end(&StackParams::Rfc(params.clone()), mtu),
-            HostParams::Lwip(_) => {
-                EndMachine::Lwip(Box::new(lwip::Socket::new(address(channel, side))))
-            }
+            HostParams::Lwip(_) => EndMachine::Lwip(Box::new(lwip::Socket::new(address(channel, side)))),
         };
         self.tcp_mut(channel).ends[side] = TcpEnd { machine, ..TcpEnd::none() };
     }

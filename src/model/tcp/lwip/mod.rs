@@ -8,6 +8,8 @@
 
 mod api;
 pub mod core;
+#[cfg(test)]
+mod dialogues;
 mod input;
 pub mod main_loop;
 pub mod memory;

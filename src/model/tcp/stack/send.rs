@@ -196,7 +196,12 @@ impl Socket {
     }
 
     /// The buffer is full: what is taken leaves without regard to Nagle.
-    fn write_refused(&mut self, now: SimTime, taken: u32, out: &mut Outbox) -> Result<u32, Errno> {
+    fn write_refused(
+        &mut self,
+        now: SimTime,
+        taken: u32,
+        out: &mut Outbox,
+    ) -> Result<u32, Errno> {
         self.send.refused = true;
         if taken == 0 {
             return Err(Errno::Again);

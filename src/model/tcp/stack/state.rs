@@ -555,7 +555,13 @@ impl Socket {
     }
 
     /// Sends a segment without data.
-    pub(super) fn send_control(&mut self, now: SimTime, flags: Flags, seq: u64, out: &mut Outbox) {
+    pub(super) fn send_control(
+        &mut self,
+        now: SimTime,
+        flags: Flags,
+        seq: u64,
+        out: &mut Outbox,
+    ) {
         let segment = self.header(now, flags, seq);
         out.segments.push(segment);
     }
@@ -593,8 +599,11 @@ impl Socket {
             segment.window = self.offer_window().min(u64::from(u32::MAX)) as u32;
             segment.window_shift = self.options.own_shift;
         }
-        let wants_stamps =
-            if is_syn && !has_ack { self.profile.timestamps } else { self.options.timestamps };
+        let wants_stamps = if is_syn && !has_ack {
+            self.profile.timestamps
+        } else {
+            self.options.timestamps
+        };
         if wants_stamps {
             let echo = if has_ack { self.recv.stamp } else { 0 };
             segment.stamps = Some(Stamps { value: self.stamp(now), echo });
