@@ -13,7 +13,7 @@ use crate::model::channel::ideal::{Flying, LaneState};
 use crate::model::ground::Lane;
 use crate::model::message::Parcel;
 use crate::model::{ActorId, ChannelId, Command, MsgId};
-use crate::param::{Amount, Rate};
+use crate::param::{Amount, BitRate, Rate};
 use crate::world::World;
 use crate::world::arena::{ActorNode, ActorState};
 
@@ -60,6 +60,8 @@ pub struct Path {
     pub rate: Option<f64>,
     /// They are drawn as a flow, not as dots.
     pub is_flow: bool,
+    /// A wire's bit rate; an ideal path has none.
+    pub wire: Option<BitRate>,
     /// Messages that wait at the entrance and at the exit.
     pub waiting: [u64; 2],
 }
@@ -256,6 +258,7 @@ impl Frame {
                 is_cut: ideal.is_cut,
                 rate: rates[0].or(rates[1]).filter(|_| is_flow || many),
                 is_flow,
+                wire: None,
                 waiting: [waits(forth.stalled.len()), waits(forth.inbox.len())],
             });
             if !is_flow && frame.dots.len() < DOTS {

@@ -51,6 +51,7 @@ impl Frame {
             is_cut: wire.is_cut,
             rate: None,
             is_flow,
+            wire: Some(params.rate),
             waiting: [outside(0), outside(1)],
         });
         if !is_flow {

@@ -123,7 +123,7 @@ impl Cards<'_, '_> {
         let most = usize::from(LINES).min(((floor - room.y - 8.0) / STEP).max(1.0) as usize);
         // A long script scrolls so that the current step is seen with what follows.
         let current = script.current.unwrap_or(n);
-        let first = current.saturating_sub(1).min(n.saturating_sub(most));
+        let first = current.saturating_sub(2).min(n.saturating_sub(most));
         for (row, line) in script.lines.iter().enumerate().skip(first).take(most) {
             let y = room.y + (row - first) as f32 * STEP;
             let is_current = Some(row) == script.current;

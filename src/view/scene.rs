@@ -4,7 +4,7 @@
 //! from [`Frame::dots`].
 
 use crate::model::{ActorId, MsgId};
-use crate::param::{Lang, Said, Text};
+use crate::param::{Lang, Param, Said, Text};
 
 use super::caption::Caption;
 use super::cards::Cards;
@@ -165,6 +165,17 @@ impl Staged<'_> {
             };
             let unread = path.waiting[1];
             let text = if 1 < unread { fill(UNREAD, lang, &[&count(unread)]) } else { text };
+            if let (Some(rate), false, None) = (path.wire, self.layout.turned, path.rate) {
+                let base = middle.y - pipe.width / 2.0 - 22.0;
+                let face = plain(11.0, Token::Ink3);
+                let room = pipe.length - 8.0;
+                let rate = rate.label(lang);
+                pen.first(pt(middle.x, base), Anchor::Middle, face, room, &[&rate]);
+            }
+            let text = match (path.wire, path.rate, path.is_cut) {
+                (Some(_), None, false) => delay.clone(),
+                _ => text,
+            };
             let text = match path.rate {
                 Some(rate) => fill(FLOW, lang, &[&count(round_rate(rate))]),
                 None => text,

@@ -30,12 +30,18 @@ enum State {
 
 /// The run ahead of the shown instant.
 #[derive(Default)]
-pub struct Ahead(State);
+pub struct Ahead(State, u64);
 
 impl Ahead {
     /// The run is another one now.
     pub fn forget(&mut self) {
         self.0 = State::None;
+        self.1 += 1;
+    }
+
+    /// How often a run was looked ahead into.
+    pub fn n_computed(&self) -> u64 {
+        self.1
     }
 
     /// The run at its end.

@@ -118,7 +118,8 @@ fn ladder_page(lab: &LabHandle, readout: &Readout, top: Html) -> Html {
             <main class="left" id="main">
                 { stage(lab, readout) }
                 <div class="why">
-                    <Inspector lab={lab.clone()} {lang} chosen={readout.chosen.clone()} />
+                    <Inspector lab={lab.clone()} {lang} chosen={readout.chosen.clone()}
+                        offered={readout.offered} />
                 </div>
                 { tracks(lab, readout) }
             </main>
@@ -168,7 +169,7 @@ fn tracks(lab: &LabHandle, readout: &Readout) -> Html {
     let shell = &readout.shell;
     html! {
         <section class="tracks" aria-label={TRACKS.get(shell.lang)}>
-            <Tracks lab={lab.clone()} />
+            <Tracks lab={lab.clone()} tcp={readout.ladder} />
         </section>
     }
 }

@@ -8,9 +8,10 @@ use std::rc::Rc;
 
 use crate::kernel::{SimSpan, SimTime};
 use crate::model::actor::Actor;
-use crate::model::{ActorId, Command};
+use crate::model::{ActorId, Command, MsgId};
 use crate::param::{Lang, Said, Text, Value};
 use crate::view::Chosen;
+use crate::view::ladder::pick::longest_wait;
 use crate::view::ladder::{Sight, Window, source};
 use crate::web::act::Act;
 use crate::web::address::{self, Visit};
@@ -197,6 +198,12 @@ impl Lab {
     /// Whether there are segments to be shown as a ladder.
     pub fn has_ladder(&self) -> bool {
         source::has_ladder(self.session.scenario())
+    }
+
+    /// The message of the first long wait of the whole run.
+    pub fn slowest(&self) -> Option<MsgId> {
+        let whole = self.ahead.whole()?;
+        longest_wait(source::tape_of(whole.seen()))
     }
 
     /// Looks ahead for a part of a frame; true: there is more to do.

@@ -25,6 +25,8 @@ pub struct Readout {
     pub knobs: Rc<Knobs>,
     /// What is chosen.
     pub chosen: Rc<Inspection>,
+    /// It is shown though nothing is chosen: the message that waited longest.
+    pub offered: bool,
     /// The ledger line.
     pub ledger: Ledger,
     /// Whether there is a ladder.

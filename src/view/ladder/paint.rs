@@ -448,6 +448,9 @@ impl<'a, 'b> Painting<'a, 'b> {
                 }
             }
         }
+        if self.ladder.pairs.len() < 3 {
+            return;
+        }
         let middle = (panel.left + panel.right) / 2.0;
         let shares = if mark.at_right { [0.55, 0.75] } else { [0.2, 0.4] };
         for form in self.forms(&block, panel.room.min(100.0)).into_iter().skip(1).take(2) {

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::kernel::{SimSpan, SimTime};
-use crate::model::tcp::{Flags, TimerKind};
+use crate::model::tcp::{Flags, Hold, TimerKind};
 use crate::model::{ChannelId, MsgId};
 use crate::observe::ring::Ring;
 use crate::observe::segments::{Bracket, BracketKind, Fate, Flight};
@@ -256,23 +256,43 @@ pub fn last_sent(tape: Tape<'_>, bracket: &Bracket) -> Option<MsgId> {
     own.next().and_then(|flight| flight.msg)
 }
 
-/// A stretch worth seeing first: around the first wait that lasts long beside what else happens.
-pub fn stretch(tape: Tape<'_>, until: SimTime) -> Option<Window> {
-    /// Fewest segments before a ladder is cut to a part.
-    const ENOUGH: u64 = 8;
+/// The first wait that is long beside all others: a hold, or a timer that went off.
+fn long_wait(tape: Tape<'_>) -> Option<&Bracket> {
     let waits = |bracket: &&Bracket| {
         let told = match bracket.kind {
-            BracketKind::Held(_) => true,
+            // A handshake comes first in every run.
+            BracketKind::Held(hold) => hold != Hold::Connecting,
             BracketKind::Timer(_) => bracket.fired,
         };
         told && bracket.until.is_some()
     };
-    let span = |bracket: &Bracket| bracket.until.map_or(0, |end| end.since(bracket.from).as_ns());
     let brackets = || tape.brackets.iter().take(BRACKETS).filter(waits);
-    let longest = brackets().map(span).max()?;
-    let first = brackets().find(|bracket| longest / 2 <= span(bracket))?;
+    let longest = brackets().map(length).max()?;
+    brackets().find(|bracket| longest / 2 <= length(bracket))
+}
+
+/// How long a bracket lasted, in ns.
+fn length(bracket: &Bracket) -> u64 {
+    bracket.until.map_or(0, |end| end.since(bracket.from).as_ns())
+}
+
+/// The message of the first long hold.
+pub fn longest_wait(tape: Tape<'_>) -> Option<MsgId> {
+    let named = |bracket: &&Bracket| {
+        bracket.msg.is_some() && bracket.kind != BracketKind::Held(Hold::Connecting)
+    };
+    let brackets = || tape.brackets.iter().take(BRACKETS).filter(named);
+    let longest = brackets().map(length).max().filter(|ns| 0 < *ns)?;
+    brackets().find(|bracket| longest / 2 <= length(bracket))?.msg
+}
+
+/// A stretch worth seeing first: around the first wait that lasts long beside what else happens.
+pub fn stretch(tape: Tape<'_>, until: SimTime) -> Option<Window> {
+    /// Fewest segments before a ladder is cut to a part.
+    const ENOUGH: u64 = 8;
+    let first = long_wait(tape)?;
     let whole = until.ns() as f64 * 1.03;
-    let length = span(first) as f64;
+    let length = length(first) as f64;
     if tape.flights.len() < ENOUGH || whole < 2.2 * length || length < whole / 5_000.0 {
         return None;
     }

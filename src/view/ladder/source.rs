@@ -3,6 +3,7 @@
 use crate::model::ChannelId;
 use crate::model::channel::ChannelParams;
 use crate::observe::Seen;
+use crate::param::Said;
 use crate::world::scenario::Scenario;
 
 use super::{Pair, Tape};
@@ -31,13 +32,22 @@ pub fn pairs_of(scenario: &Scenario) -> Vec<Pair> {
         if let Some(place) = known {
             pairs[place].channels.push((id, hosts[place] != ends));
         } else if pairs.len() < MOST_PAIRS {
-            let name = |host: u16| scenario.hosts[usize::from(host)].name.clone();
+            let name = |host: u16| name_of(scenario, host);
             hosts.push(ends);
             let names = [name(ends.0), name(ends.1)];
             pairs.push(Pair { names, channels: vec![(id, false)] });
         }
     }
     pairs
+}
+
+/// A machine is called like the one program on it, as on the stage.
+fn name_of(scenario: &Scenario, host: u16) -> Said {
+    let mut living = scenario.actors.iter().filter(|actor| actor.host == host);
+    match (living.next(), living.next()) {
+        (Some(actor), None) => actor.name.clone(),
+        _ => scenario.hosts[usize::from(host)].name.clone(),
+    }
 }
 
 /// What was seen of segments.
