@@ -175,7 +175,7 @@ pub fn tell(fact: &Fact, cast: &Cast, lang: Lang) -> Sentence {
 }
 
 /// Who writes to a channel, and who reads from it.
-fn ends(cast: &Cast, channel: ChannelId, back: bool, lang: Lang) -> (Run, Run) {
+pub(super) fn ends(cast: &Cast, channel: ChannelId, back: bool, lang: Lang) -> (Run, Run) {
     let (from, to) = cast.ends.get(channel.index()).copied().unwrap_or_default();
     let (writer, reader) = if back { (to, from) } else { (from, to) };
     (cast.actor(writer, lang), cast.actor(reader, lang))
@@ -368,20 +368,50 @@ pub fn next(world: &World, cast: &Cast, lang: Lang) -> Option<Next> {
 /// What can come next.
 #[derive(Clone, Copy)]
 pub(super) enum What {
-    Arrives { msg: MsgId, reader: ActorId, is_ack: bool },
-    Ends { msg: MsgId, actor: ActorId },
-    Sends { actor: ActorId },
-    Asks { actor: ActorId },
-    Crashes { actor: ActorId },
-    Restarts { actor: ActorId },
+    Arrives {
+        msg: MsgId,
+        reader: ActorId,
+        is_ack: bool,
+    },
+    Ends {
+        msg: MsgId,
+        actor: ActorId,
+    },
+    Sends {
+        actor: ActorId,
+    },
+    Asks {
+        actor: ActorId,
+    },
+    Crashes {
+        actor: ActorId,
+    },
+    Restarts {
+        actor: ActorId,
+    },
     /// A timer goes off at that end.
-    Timer { timer: TimerKind, actor: ActorId },
+    Timer {
+        timer: TimerKind,
+        actor: ActorId,
+    },
+    /// The first segment of a connection lands.
+    Syn {
+        reader: ActorId,
+    },
     /// A segment without data lands.
-    Ack { ack: u64, reader: ActorId },
+    Ack {
+        ack: u64,
+        reader: ActorId,
+    },
     /// A segment with data lands.
-    Bytes { bytes: u32, reader: ActorId },
+    Bytes {
+        bytes: u32,
+        reader: ActorId,
+    },
     /// A script goes on after a pause.
-    GoesOn { actor: ActorId },
+    GoesOn {
+        actor: ActorId,
+    },
     Changes,
 }
 
@@ -421,6 +451,10 @@ impl What {
             What::Ack { ack, reader } => {
                 let ack = part(ack.to_string(), Ink::Strong);
                 say("ACK {0} reaches {1}", "ACK {0} 到达{1}", &[ack, actor(reader)])
+            }
+            What::Syn { reader } => {
+                let syn = part("SYN", Ink::Strong);
+                say("{0} reaches {1}", "{0} 到达{1}", &[syn, actor(reader)])
             }
             What::Bytes { bytes, reader } => {
                 let bytes = part(count(u64::from(bytes)), Ink::Strong);

@@ -381,3 +381,85 @@ impl Cards<'_, '_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::kernel::SimTime;
+    use crate::param::Lang;
+    use crate::view::draw::{Rect, Scene, Shape, pt};
+    use crate::view::frame::Frame;
+    use crate::view::inspect::cast_of;
+    use crate::view::layout::{Room, layout};
+    use crate::view::scene::{Staged, plan};
+    use crate::view::{Chosen, Look, Theme};
+    use crate::world::preset;
+    use crate::world::session::{Session, Watch};
+
+    const SCRIPTED: [&str; 3] = ["nagle-stall", "four-quadrants", "cork"];
+
+    fn staged(preset: &str, ms: u64, width: f32, lang: Lang) -> (Scene, f32) {
+        let scenario = preset::find(preset).expect("the preset is there").open();
+        let mut session = Session::new(scenario, Watch::All);
+        session.seek(SimTime::from_ns(ms * 1_000_000));
+        let frame = Frame::of(session.world(), 0.02);
+        let cast = cast_of(session.scenario());
+        let height = if width < 520.0 { 422.0 } else { 340.0 };
+        let room = Room { width, height, embed: false, caption: true, fill: false };
+        let layout = layout(&plan(&frame, &cast), room);
+        let (chosen, theme) = (Chosen::Nothing, Theme::Light);
+        let look = Look { lang, theme, chosen, speed: 0.02, playing: false, embed: false };
+        let mut scene = Scene::default();
+        Staged { frame: &frame, layout: &layout, cast: &cast, look }.compose(None, &mut scene);
+        (scene, layout.height)
+    }
+
+    fn texts(scene: &Scene) -> Vec<(Rect, &str)> {
+        let words = scene.shapes.iter().filter_map(|shape| match shape {
+            Shape::Words(words) => Some((words.bounds(), words.text.as_str())),
+            _ => None,
+        });
+        words.collect()
+    }
+
+    #[test]
+    fn a_stalled_script_shows_what_it_waits_for_what_is_held_and_the_clock() {
+        let (scene, _) = staged("nagle-stall", 27, 560.0, Lang::En);
+        let said: Vec<&str> = texts(&scene).iter().map(|text| text.1).collect();
+        for text in ["read 1", "has 100 B", "5: held by Nagle", "delayed-ACK timer"] {
+            assert!(said.contains(&text), "{text} in {said:?}");
+        }
+        assert!(said.iter().any(|text| text.starts_with("waits 20.")), "{said:?}");
+        let ringed = scene.shapes.iter().any(|s| matches!(s, Shape::Timer { next: true, .. }));
+        assert!(ringed, "the timer that matters next has a ring");
+        let (scene, _) = staged("nagle-stall", 27, 560.0, Lang::Zh);
+        let said: Vec<&str> = texts(&scene).iter().map(|text| text.1).collect();
+        assert!(said.contains(&"5：被 Nagle 扣住"), "{said:?}");
+    }
+
+    #[test]
+    fn texts_of_scripts_overlap_nothing_and_stay_on_the_stage() {
+        for preset in SCRIPTED {
+            for width in [560.0, 390.0, 1_180.0] {
+                for lang in Lang::ALL {
+                    for ms in [0, 3, 27, 50] {
+                        let (scene, height) = staged(preset, ms, width, lang);
+                        let texts = texts(&scene);
+                        let stage = Rect::new(0.0, 0.0, width, height);
+                        for (i, (rect, text)) in texts.iter().enumerate() {
+                            assert!(stage.contains(pt(rect.x, rect.y)), "{preset} {text}");
+                            let far = pt(rect.right(), rect.bottom());
+                            assert!(stage.contains(far), "{preset} {width} {text} {rect:?}");
+                            for (other, said) in &texts[i + 1..] {
+                                let inner = Rect::new(rect.x, rect.y + 3.0, rect.w, rect.h - 6.0);
+                                assert!(
+                                    !inner.overlaps(other),
+                                    "{preset} {width} {ms}: {text} on {said}"
+                                );
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -19,6 +19,8 @@ pub struct Chain {
     pub held: String,
     /// What came after.
     pub then: String,
+    /// The whole latency.
+    pub latency: SimSpan,
     /// The cause that it is called by.
     pub hold: Cause,
     /// The links, in order.
@@ -94,7 +96,7 @@ pub fn chain_of(
             share: (u128::from(stretch.span().as_ns()) * 100_000 / u128::from(whole.max(1))) as u32,
         });
     }
-    let last = stretches.last()?;
+    let last = stretches.iter().rfind(|s| !s.span().is_zero())?;
     let then = match last.cause {
         Cause::Propagation => fill(THEN, lang, &[&fine(last.span())]),
         _ => String::new(),
@@ -104,6 +106,7 @@ pub fn chain_of(
         total: exact(whole),
         held: fill(HELD, lang, &[hold.text().get(lang), &fine(SimSpan::ns(inside))]),
         then,
+        latency: SimSpan::ns(whole),
         hold,
         links,
     })
@@ -223,9 +226,7 @@ fn sentence_of(cause: Cause) -> Text {
             "The window of {1} was closed, and its sender probed it.",
             "{1}的窗口为零，发送方在探测。",
         ),
-        Cause::SegmentQueue => {
-            Text::new("The queue of segments was full.", "报文段队列已满。")
-        }
+        Cause::SegmentQueue => Text::new("The queue of segments was full.", "报文段队列已满。"),
         Cause::Retransmission => Text::new(
             "Its bytes were lost, and it took so long to send them again.",
             "它的字节丢失了，过了这么久才重传。",

@@ -5,7 +5,7 @@ use crate::model::actor::script::Waits;
 use crate::model::actor::{Actor, Script};
 use crate::model::channel::Channel;
 use crate::model::ground::Lane;
-use crate::model::tcp::TimerKind;
+use crate::model::tcp::{Flags, TimerKind};
 use crate::model::{ActorId, ChannelId};
 use crate::world::World;
 
@@ -28,6 +28,7 @@ pub(super) fn offer_all(world: &World, offer: &mut dyn FnMut(SimTime, What)) {
             if let Some((frame, arrive)) = flying.next() {
                 let reader = if frame.back { node.from } else { node.to };
                 let what = match frame.segment.len {
+                    0 if frame.segment.flags.has(Flags::SYN) => What::Syn { reader },
                     0 => What::Ack { ack: frame.segment.ack, reader },
                     bytes => What::Bytes { bytes, reader },
                 };

@@ -55,7 +55,8 @@ impl Reader<'_> {
         let last = rows.last().map(|(_, row)| *row).unwrap_or_default();
         let (cwnd, flight) = (line(|row| row.cwnd), line(|row| row.in_flight));
         // At first there is no threshold.
-        let known: Vec<_> = rows.iter().filter(|(_, row)| row.ssthresh < 1 << 40).copied().collect();
+        let known: Vec<_> =
+            rows.iter().filter(|(_, row)| row.ssthresh < 1 << 40).copied().collect();
         let threshold = self.steps(&known, |row| row.ssthresh as f64);
         let greatest = cwnd.iter().chain(&flight).map(|p| p.1).fold(0.0, f64::max);
         let top = round_up((greatest * 1.1).max(1_000.0));

@@ -100,6 +100,8 @@ pub enum Act {
     Pan(f64),
     /// The ladder shows the whole run, or goes back.
     Fit,
+    /// The segments up to the shown instant as a file.
+    Capture,
     /// The side column, on middle screens.
     Drawer(bool),
 }

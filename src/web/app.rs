@@ -119,7 +119,7 @@ fn ladder_page(lab: &LabHandle, readout: &Readout, top: Html) -> Html {
                 { stage(lab, readout) }
                 <div class="why">
                     <Inspector lab={lab.clone()} {lang} chosen={readout.chosen.clone()}
-                        offered={readout.offered} />
+                        offered={readout.offered} cures={readout.cures.clone()} />
                 </div>
                 { tracks(lab, readout) }
             </main>

@@ -12,6 +12,7 @@ use crate::view::inspect_chain::{Chain, Link};
 use crate::web::act::Act;
 use crate::web::icons::{Icon, colour_of, glyph, icon, pattern_of, swatch};
 use crate::web::lab::LabHandle;
+use crate::web::readout::Try;
 
 const CHOSEN: Text = Text::new("Chosen", "已选中");
 const NONE: Text = Text::new(
@@ -21,6 +22,7 @@ const NONE: Text = Text::new(
 const WHY: Text = Text::new("Why so late?", "为什么这么晚？");
 const STORY: Text = Text::new("Its story", "它的经历");
 const CLOSE: Text = Text::new("Choose nothing", "取消选择");
+const TRY: Text = Text::new("Try:", "试试：");
 const BUDGET: Text = Text::new("Latency by cause", "延迟构成");
 const EVENTS: Text = Text::new("Last events", "最近事件");
 const NO_EVENTS: Text = Text::new(
@@ -40,6 +42,9 @@ pub struct InspectorProps {
     /// The page shows it by itself: the reader chose nothing.
     #[prop_or_default]
     pub offered: bool,
+    /// Changes that were tried for it.
+    #[prop_or_default]
+    pub cures: Rc<[Try]>,
 }
 
 /// The panel of what is chosen.
@@ -77,6 +82,7 @@ pub fn Inspector(props: &InspectorProps) -> Html {
             </header>
             if chosen.chain.is_none() { <p>{ &chosen.sentence }</p> }
             if let Some(chain) = &chosen.chain { { reasons(chain) } }
+            if !props.cures.is_empty() { { cures(lab, *lang, &props.cures) } }
             if !chosen.parts.is_empty() { { budget(*lang, chosen) } }
             if !chosen.figures.is_empty() {
                 <table class="rows"><tbody>
@@ -103,8 +109,7 @@ pub fn Inspector(props: &InspectorProps) -> Html {
 /// wait in a sentence.
 fn reasons(chain: &Chain) -> Html {
     let inner: Vec<&Link> = chain.links.iter().filter(|link| link.inside).collect();
-    let from: u32 =
-        chain.links.iter().take_while(|link| !link.inside).map(|link| link.share).sum();
+    let from: u32 = chain.links.iter().take_while(|link| !link.inside).map(|link| link.share).sum();
     html! {
         <div class="reasons">
             { whole_bar(chain) }
@@ -119,6 +124,24 @@ fn reasons(chain: &Chain) -> Html {
                     </li>
                 }) }
             </ol>
+        </div>
+    }
+}
+
+/// Changes that were tried, each with the latency that it gives; a click makes it.
+fn cures(lab: &LabHandle, lang: Lang, tries: &[Try]) -> Html {
+    html! {
+        <div class="cures">
+            <span>{ TRY.get(lang) }</span>
+            { for tries.iter().map(|cure| {
+                let act = Act::Set { path: cure.path.clone(), text: cure.text.clone() };
+                html! {
+                    <button type="button" class="btn line small" onclick={does(lab, act)}>
+                        { &cure.label }{ " " }
+                        <b class={cure.better.then_some("better")}>{ &cure.value }</b>
+                    </button>
+                }
+            }) }
         </div>
     }
 }

@@ -16,6 +16,8 @@ use crate::view::ladder::{Sight, Window, source};
 use crate::web::act::Act;
 use crate::web::address::{self, Visit};
 use crate::web::ahead::Ahead;
+use crate::web::capture;
+use crate::web::cures::{Cure, Cures};
 use crate::web::reading::value_now;
 use crate::web::readout::Tone;
 use crate::web::shell::{Place, Sheet, Shell, Tab};
@@ -81,6 +83,8 @@ pub struct Lab {
     pub notices: Vec<Saying>,
     /// The run ahead of the shown instant, for the ladder.
     pub ahead: Ahead,
+    /// What would have helped the message that is shown.
+    pub cures: Cures,
     /// How many scenarios were opened.
     pub n_runs: u64,
     /// The stretch of time that the ladder shows.
@@ -104,6 +108,8 @@ const NO_PART: Text = Text::new(
     "The address asks for a part that this page does not know.",
     "地址要求显示一个本页没有的部分。",
 );
+const NO_FILE: Text =
+    Text::new("This browser does not take the file from the page.", "浏览器不接受本页生成的文件。");
 const STOPPED: Text = Text::new("The run stopped at a limit.", "运行到达上限，已停止。");
 const TO_START: Text = Text::new("Back to the start", "回到开头");
 const NOTHING_SENDS: Text =
@@ -141,6 +147,7 @@ impl Lab {
             source: visit.opened.source.clone(),
             notices: Vec::new(),
             ahead: Ahead::default(),
+            cures: Cures::default(),
             n_runs: 0,
             sight: Cell::new(None),
             stretch: Cell::new(None),
@@ -208,7 +215,41 @@ impl Lab {
 
     /// Looks ahead for a part of a frame; true: there is more to do.
     pub fn look_ahead(&mut self) -> bool {
-        self.ahead.work(&self.session)
+        if self.ahead.work(&self.session) {
+            return true;
+        }
+        // Nothing else is tried while time passes.
+        let Some(key) = self.cure_key().filter(|_| !self.playing) else { return false };
+        self.cures.work(key, self.session.scenario())
+    }
+
+    /// What would have helped the message that is shown.
+    pub fn cures(&self) -> &[Cure] {
+        self.cure_key().map_or(&[], |key| self.cures.of(key))
+    }
+
+    fn cure_key(&self) -> Option<(MsgId, u64, u64)> {
+        self.ahead.whole()?;
+        let msg = match self.chosen {
+            Chosen::Message(msg) => msg,
+            Chosen::Nothing => self.slowest()?,
+            _ => return None,
+        };
+        Some((msg, self.n_runs, self.ahead.n_computed()))
+    }
+
+    /// Hands the segments to the reader as a file.
+    fn capture(&mut self) {
+        let session = self.ahead.whole().unwrap_or(&self.session);
+        let stem = match &self.source {
+            Source::Preset(id) => id.as_str(),
+            _ => "inflight",
+        };
+        let name = format!("{stem}.pcapng");
+        let taken = capture::pcapng(session).and_then(|file| capture::download(&name, &file));
+        if taken.is_none() {
+            self.warn(NO_FILE, Said::same(&name));
+        }
     }
 
     /// Whether the fingerprint is the linked one, at the linked instant.
@@ -309,6 +350,10 @@ impl Lab {
             Act::Seed(text) => self.seed(&text),
             Act::Open(preset) => self.open(&Source::Preset(preset)),
             Act::Apply(text) => self.open(&Source::Document(text)),
+            Act::Capture => {
+                self.capture();
+                Trail::None
+            }
             Act::Follow => {
                 self.follow();
                 Trail::None

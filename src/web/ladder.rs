@@ -33,6 +33,9 @@ const ZOOM_IN: Text = Text::new("Zoom in (W)", "放大（W）");
 const ZOOM_OUT: Text = Text::new("Zoom out (S)", "缩小（S）");
 const FIT: Text = Text::new("Whole run, and back (F)", "全程 / 局部（F）");
 
+const CAPTURE: Text =
+    Text::new("Download the segments for Wireshark", "下载报文段，用 Wireshark 打开");
+
 /// Most rows of the table for those who do not see it.
 const TWIN_ROWS: usize = 60;
 /// The table is written this often while time runs, in ms.
@@ -263,6 +266,8 @@ pub fn LadderPanel(props: &LadderProps) -> Html {
                 title={word.get(*lang)} {onclick}>{ icon(shape) }</button>
         }
     };
+    let file = lab.clone();
+    let capture = Callback::from(move |_: MouseEvent| file.act(Act::Capture));
     html! {
         <section class="ladder" aria-labelledby="ladder-title">
             <header>
@@ -271,6 +276,11 @@ pub fn LadderPanel(props: &LadderProps) -> Html {
                 { tool(ZOOM_OUT, Icon::Minus, Act::Zoom { steps: -1.0, around: None }) }
                 { tool(ZOOM_IN, Icon::Plus, Act::Zoom { steps: 1.0, around: None }) }
                 { tool(FIT, Icon::Fit, Act::Fit) }
+                // A frame may forbid downloads without a word: there one opens the page itself.
+                if !props.embed {
+                    <button type="button" class="btn" title={CAPTURE.get(*lang)}
+                        onclick={capture}>{ icon(Icon::Download) }{ "pcapng" }</button>
+                }
             </header>
             <div class="ladder-view" ref={root} tabindex="0" role="group"
                 aria-label={SAYS.get(*lang)}

@@ -9,6 +9,8 @@ mod ahead;
 mod address;
 mod app;
 pub mod canvas;
+mod capture;
+mod cures;
 pub mod dom;
 mod editor;
 pub mod exports;

@@ -11,7 +11,7 @@ use crate::view::words::Cast;
 use crate::view::{Chosen, Look, Theme, numbers};
 use crate::web::lab::Lab;
 use crate::web::readout::{
-    Clock, Control, Group, Knob, Knobs, Ledger, Mark, MarkKind, Notice, Readout, Run, Story,
+    Clock, Control, Group, Knob, Knobs, Ledger, Mark, MarkKind, Notice, Readout, Run, Story, Try,
 };
 use crate::web::speed;
 use crate::web::transport::place_of;
@@ -69,6 +69,7 @@ impl Reading {
             marks: marks(session, lang).into(),
             knobs: Rc::new(knobs(session, lang)),
             offered: lab.chosen == Chosen::Nothing && chosen.chosen != Chosen::Nothing,
+            cures: cures(lab, &chosen).into(),
             chosen: Rc::new(chosen),
             ledger: ledger(session),
             ladder: lab.has_ladder(),
@@ -352,6 +353,24 @@ fn chosen(lab: &Lab, cast: &Cast, past: &[(SimTime, Fact)]) -> Inspection {
         lang: lab.shell.lang,
     };
     inspect(subject, lab.chosen)
+}
+
+/// What was tried for the message that is shown, in the page's words.
+fn cures(lab: &Lab, shown: &Inspection) -> Vec<Try> {
+    let lang = lab.shell.lang;
+    let now = shown.chain.as_ref().map(|chain| chain.latency);
+    let Some(now) = now else { return Vec::new() };
+    let cures = lab.cures().iter().filter_map(|cure| {
+        let latency = cure.latency?;
+        Some(Try {
+            path: cure.path.clone(),
+            text: cure.text.clone(),
+            label: cure.label.get(lang).to_string(),
+            value: numbers::span(latency),
+            better: latency < now,
+        })
+    });
+    cures.collect()
 }
 
 fn ledger(session: &Session) -> Ledger {

@@ -27,6 +27,8 @@ pub struct Readout {
     pub chosen: Rc<Inspection>,
     /// It is shown though nothing is chosen: the message that waited longest.
     pub offered: bool,
+    /// Changes that would have helped it: path, value, what they are called, what they give.
+    pub cures: Rc<[Try]>,
     /// The ledger line.
     pub ledger: Ledger,
     /// Whether there is a ladder.
@@ -169,6 +171,21 @@ pub struct Ledger {
     pub redelivered: u64,
     /// Overtaken.
     pub reordered: u64,
+}
+
+/// A change that was tried.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Try {
+    /// The parameter's path.
+    pub path: String,
+    /// Its new value, as a document writes it.
+    pub text: String,
+    /// What it is called.
+    pub label: String,
+    /// The latency that it gives.
+    pub value: String,
+    /// Whether that is less than now.
+    pub better: bool,
 }
 
 /// Seed and fingerprint.

@@ -99,7 +99,7 @@ impl<'a, 'b> Painting<'a, 'b> {
             }
         }
         self.beyond();
-        self.playhead();
+        self.pill();
         if let Some(d) = cards {
             self.card(&d);
         }
@@ -162,13 +162,15 @@ impl<'a, 'b> Painting<'a, 'b> {
         let most = (height / LEAST_PX) as usize;
         if most as u64 * 8 < part.end - part.start {
             self.life_lines(panel);
-            return self.crowd(pair, panel, part);
+            self.crowd(pair, panel, part);
+            return self.playhead(panel);
         }
         let picked = pick::segments(self.ladder.tape, pair, part.clone());
         let from = SimTime::from_ns(self.ladder.window.from as u64);
         if most < picked.iter().filter(|p| from <= p.flight.depart).count() {
             self.life_lines(panel);
-            return self.crowd(pair, panel, part);
+            self.crowd(pair, panel, part);
+            return self.playhead(panel);
         }
         let marks = pick::brackets(self.ladder.tape, pair, self.ladder.window, self.ladder.known);
         self.silences(pair, panel, &picked, &marks, part);
@@ -181,6 +183,7 @@ impl<'a, 'b> Painting<'a, 'b> {
                 labels.extend(self.label(p));
             }
         }
+        self.playhead(panel);
         self.labels(panel, &labels, &placed, true);
         self.blocks(panel, &placed);
         self.labels(panel, &labels, &placed, false);
@@ -189,6 +192,18 @@ impl<'a, 'b> Painting<'a, 'b> {
     fn names(&mut self, pair: &Pair, panel: &Panel) {
         let names = pair.names.each_ref().map(|name| name.get(self.ladder.lang));
         let middle = (panel.left + panel.right) / 2.0;
+        if 2 < self.ladder.pairs.len() {
+            // Side by side there is room for one name: that of the end that begins.
+            let room = panel.to - panel.from - 6.0;
+            for size in [13.0, 11.0] {
+                let face = bold(size, Token::Ink);
+                if self.pen.width(face, names[0]) <= room {
+                    self.pen.write(pt(middle, 16.0), Anchor::Middle, face, names[0]);
+                    return;
+                }
+            }
+            return;
+        }
         for (name, x) in names.into_iter().zip([panel.left, panel.right]) {
             let room = 2.0 * (x - middle).abs().min(x - panel.from + 6.0) - 8.0;
             let face = bold(13.0, Token::Ink);
@@ -531,15 +546,23 @@ impl<'a, 'b> Painting<'a, 'b> {
         }
     }
 
-    /// The shown instant: a line and a pill with the time.
-    fn playhead(&mut self) {
+    /// Where the shown instant stands, if that is inside.
+    fn now_y(&self) -> Option<f32> {
         let y = self.y(self.ladder.now);
-        if y < TOP - 4.0 || self.floor() < y {
-            return;
+        (TOP - 4.0 <= y && y <= self.floor()).then_some(y)
+    }
+
+    /// The line of the shown instant through a panel, below its labels.
+    fn playhead(&mut self, panel: &Panel) {
+        if let Some(y) = self.now_y() {
+            let line = [pt(panel.from - 2.0, y), pt(panel.to, y)];
+            self.pen.scene.path(&line, stroke(Token::Accent, 1.5));
         }
-        let right = self.ladder.size.0 - RIGHT;
-        let line = [pt(self.gutter, y), pt(right, y)];
-        self.pen.scene.path(&line, stroke(Token::Accent, 1.5));
+    }
+
+    /// The shown instant in figures.
+    fn pill(&mut self) {
+        let Some(y) = self.now_y() else { return };
         let text = shown(self.ladder.now, self.ladder.until);
         let face = bold(12.0, Token::OnAccent);
         let w = self.pen.width(face, &text) + 16.0;
