@@ -73,7 +73,7 @@ pub fn height(lines: u16) -> f32 {
 
 /// The height of one on a turned stage, where buffers stand beside the steps.
 pub fn turned_height(lines: u16) -> f32 {
-    (40.0 + STEP * f32::from(lines.clamp(1, LINES))).max(152.0)
+    (40.0 + STEP * f32::from(lines.clamp(1, LINES))).max(170.0)
 }
 
 impl Cards<'_, '_> {
@@ -89,13 +89,13 @@ impl Cards<'_, '_> {
         let (x, room) = (rect.x + 12.0, rect.w - 24.0);
         let face = plain(11.0, Token::Ink3);
         let used = self.pen.width(face, profile) + 12.0;
-        let wide = self.title(actor, x, rect.y + 22.0, room, 15.0);
-        if used <= room - wide {
-            let at = pt(rect.right() - 12.0, rect.y + 22.0);
-            self.pen.write(at, Anchor::End, face, profile);
-        }
         let beside = BESIDE <= rect.w;
         let column = if beside { room * 0.4 } else { room };
+        let wide = self.title(actor, x, rect.y + 22.0, column, 15.0);
+        if used <= column - wide {
+            let at = pt(x + column, rect.y + 22.0);
+            self.pen.write(at, Anchor::End, face, profile);
+        }
         let steps = Rect::new(rect.x + 6.0, rect.y + 31.0, column + 12.0, 0.0);
         let below = self.steps(steps, rect.bottom(), script);
         let Some(end) = ends.first() else { return };

@@ -168,7 +168,7 @@ impl Staged<'_> {
             if let (Some(rate), false, None) = (path.wire, self.layout.turned, path.rate) {
                 let base = middle.y - pipe.width / 2.0 - 22.0;
                 let face = plain(11.0, Token::Ink3);
-                let room = pipe.length - 8.0;
+                let room = pipe.length + 4.0;
                 let rate = rate.label(lang);
                 pen.first(pt(middle.x, base), Anchor::Middle, face, room, &[&rate]);
             }

@@ -63,7 +63,9 @@ pub fn Inspector(props: &InspectorProps) -> Html {
     html! {
         <section class="panel insp" aria-labelledby="chosen-title">
             <header>
-                if let Some(state) = chosen.glyph { { glyph(state, "18") } }
+                if let (Some(state), None) = (chosen.glyph, &chosen.chain) {
+                    { glyph(state, "18") }
+                }
                 if let Some(chain) = &chosen.chain {
                     <h2 id="chosen-title">{ &chain.title }</h2>
                     <span class="grow"></span>
@@ -138,7 +140,7 @@ fn cures(lab: &LabHandle, lang: Lang, tries: &[Try]) -> Html {
                 html! {
                     <button type="button" class="btn line small" onclick={does(lab, act)}>
                         { &cure.label }{ " " }
-                        <b class={cure.better.then_some("better")}>{ &cure.value }</b>
+                        <b>{ &cure.value }</b>
                     </button>
                 }
             }) }

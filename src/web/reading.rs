@@ -361,13 +361,13 @@ fn cures(lab: &Lab, shown: &Inspection) -> Vec<Try> {
     let now = shown.chain.as_ref().map(|chain| chain.latency);
     let Some(now) = now else { return Vec::new() };
     let cures = lab.cures().iter().filter_map(|cure| {
-        let latency = cure.latency?;
+        // What does not help is no cure.
+        let latency = cure.latency.filter(|latency| *latency < now)?;
         Some(Try {
             path: cure.path.clone(),
             text: cure.text.clone(),
             label: cure.label.get(lang).to_string(),
             value: numbers::span(latency),
-            better: latency < now,
         })
     });
     cures.collect()

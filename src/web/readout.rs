@@ -184,8 +184,6 @@ pub struct Try {
     pub label: String,
     /// The latency that it gives.
     pub value: String,
-    /// Whether that is less than now.
-    pub better: bool,
 }
 
 /// Seed and fingerprint.

@@ -204,12 +204,19 @@ impl<'a, 'b> Painting<'a, 'b> {
             }
             return;
         }
-        for (name, x) in names.into_iter().zip([panel.left, panel.right]) {
-            let room = 2.0 * (x - middle).abs().min(x - panel.from + 6.0) - 8.0;
-            let face = bold(13.0, Token::Ink);
-            let small = bold(11.0, Token::Ink);
-            let face = if self.pen.width(face, name) <= room { face } else { small };
-            self.pen.first(pt(x, 16.0), Anchor::Middle, face, room.max(40.0), &[name]);
+        let half = 2.0 * (panel.left - middle).abs().min(panel.left - panel.from + 6.0) - 8.0;
+        let sides = [(panel.left, 14.0, Anchor::End), (panel.right, -14.0, Anchor::Start)];
+        for (name, (x, shift, anchor)) in names.into_iter().zip(sides) {
+            let faces = [bold(13.0, Token::Ink), bold(11.0, Token::Ink)];
+            if let Some(face) = faces.iter().find(|face| self.pen.width(**face, name) <= half) {
+                self.pen.write(pt(x, 16.0), Anchor::Middle, *face, name);
+                continue;
+            }
+            // A long name stands outwards from its line.
+            let room = panel.left - panel.from + 14.0;
+            if let Some(face) = faces.iter().find(|face| self.pen.width(**face, name) <= room) {
+                self.pen.write(pt(x + shift, 16.0), anchor, *face, name);
+            }
         }
     }
 

@@ -73,7 +73,9 @@ fn pairs(n: u16) -> Vec<Pair> {
 /// Entries as a sink keeps them.
 fn ring<T: Clone>(entries: &[T]) -> Ring<T> {
     let mut ring = Ring::default();
-    entries.iter().for_each(|entry| drop(ring.push(entry.clone(), u64::MAX >> 1)));
+    entries.iter().for_each(|entry| {
+        ring.push(entry.clone(), u64::MAX >> 1);
+    });
     ring
 }
 
