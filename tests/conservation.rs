@@ -90,7 +90,7 @@ prop_compose! {
             .map(|(ms, node, what)| (SimTime::ZERO + SimSpan::ms(ms), command(node, what)))
             .collect();
         faults.sort_by_key(|(at, _)| *at);
-        Plan { seed, actors, channels: channels.collect(), faults }
+        Plan { seed, actors, channels: channels.collect(), faults, ..Plan::default() }
     }
 }
 
@@ -187,6 +187,7 @@ fn copies_in(world: &World) -> u64 {
                 a.workers.buffer.len() + a.workers.n_busy() as usize + a.outgoing.len()
             }
             Actor::Responder(a) => a.workers.buffer.len() + a.workers.n_busy() as usize,
+            Actor::Script(_) => 0,
         } as u64;
     }
     n + world.ground.channels.iter().map(|c| c.machine.n_messages()).sum::<u64>()

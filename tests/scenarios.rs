@@ -90,6 +90,57 @@ fn words(scenario: &Scenario, fact: &Fact) -> Option<String> {
         Fact::Mended { channel } => format!("{} is mended", path(channel)),
         Fact::ControlLost { channel, .. } => format!("{} loses a control parcel", path(channel)),
         Fact::Changed { node: n, param } => format!("{} changes parameter {param}", node(n)),
+        _ => return tcp_words(scenario, fact),
+    })
+}
+
+/// The same for what only TCP states: `client > 100 B`, `server < 100 B`.
+fn tcp_words(scenario: &Scenario, fact: &Fact) -> Option<String> {
+    // The actor at one of a channel's ends.
+    let end = |id: &inflight::model::ChannelId, at_to: bool| {
+        let channel = &scenario.channels[id.index()];
+        let actor = if at_to { channel.to } else { channel.from };
+        scenario.actors[usize::from(actor)].id.clone()
+    };
+    Some(match fact {
+        Fact::Landed { msg, cause, .. } => format!("{} has crossed, waits: {}", msg.0, cause.key()),
+        Fact::SegmentDeparted { frame, channel, back, again, flags, len, seq, .. } => {
+            let names = [(2, "SYN "), (1, "FIN "), (4, "RST ")];
+            let mut what: String =
+                names.iter().filter(|(bit, _)| flags & bit != 0).map(|(_, name)| *name).collect();
+            match len {
+                0 if what.is_empty() => what.push_str("ack"),
+                0 => {}
+                _ => write!(what, "{len} B from {seq}").expect("a string takes all"),
+            }
+            let again = if *again { ", again" } else { "" };
+            format!("{} > {}{again} (#{frame})", end(channel, *back), what.trim_end())
+        }
+        Fact::SegmentArrived { frame, channel, back } => {
+            format!("{} < #{frame}", end(channel, !*back))
+        }
+        Fact::SegmentLost { frame, why, .. } => format!("#{frame} is lost: {why:?}"),
+        Fact::TimerArmed { channel, at_to, timer, due } => {
+            let due = show_span(due.since(SimTime::ZERO));
+            format!("{} sets {timer:?} to {due}", end(channel, *at_to))
+        }
+        Fact::TimerFired { channel, at_to, timer, .. } => {
+            format!("{}: {timer:?} goes off", end(channel, *at_to))
+        }
+        Fact::TimerCancelled { channel, at_to, timer } => {
+            format!("{} stops {timer:?}", end(channel, *at_to))
+        }
+        Fact::HoldBegun { channel, at_to, hold, bytes, .. } => {
+            format!("{} holds {bytes} B: {hold:?}", end(channel, *at_to))
+        }
+        Fact::HoldEnded { channel, at_to, hold } => {
+            format!("{} holds no more: {hold:?}", end(channel, *at_to))
+        }
+        Fact::Connected { channel, at_to } => format!("{} is connected", end(channel, *at_to)),
+        Fact::Broken { channel, at_to, errno } => {
+            format!("{} is broken: {errno:?}", end(channel, *at_to))
+        }
+        _ => return None,
     })
 }
 

@@ -8,12 +8,7 @@ use crate::param::Lang;
 use crate::world::session::Session;
 
 /// Writes what a host saw.
-pub fn write(
-    session: &Session,
-    host: Option<&str>,
-    path: &Path,
-    lang: Lang,
-) -> Result<(), String> {
+pub fn write(session: &Session, host: Option<&str>, path: &Path, lang: Lang) -> Result<(), String> {
     let shown = path.display();
     let refuse = |error: &std::io::Error| format!("{shown}: {error}");
     let mut file = BufWriter::new(File::create(path).map_err(|error| refuse(&error))?);

@@ -194,9 +194,7 @@ impl Cause {
             Cause::CongestionWindow => Text { en: "congestion window", zh: "拥塞窗口" },
             Cause::ReceiverWindow => Text { en: "receiver window", zh: "接收窗口" },
             Cause::Persist => Text { en: "zero window, probing", zh: "零窗口探测" },
-            Cause::SegmentQueue => {
-                Text { en: "queue of segments full", zh: "报文段队列满" }
-            }
+            Cause::SegmentQueue => Text { en: "queue of segments full", zh: "报文段队列满" },
             Cause::Retransmission => Text { en: "lost, to be sent again", zh: "等待重传" },
             Cause::HeadOfLine => Text { en: "behind a missing segment", zh: "队头阻塞" },
             Cause::Unread => Text { en: "not read yet", zh: "尚未读取" },
@@ -450,9 +448,7 @@ impl Fact {
             Fact::HoldBegun { channel: c, at_to, hold, bytes, msg } => {
                 [head(37, c, at_to, hold as u64), u64::from(bytes), msg.0]
             }
-            Fact::HoldEnded { channel: c, at_to, hold } => {
-                [head(38, c, at_to, hold as u64), 0, 0]
-            }
+            Fact::HoldEnded { channel: c, at_to, hold } => [head(38, c, at_to, hold as u64), 0, 0],
             Fact::Connected { channel: c, at_to } => [head(39, c, at_to, 0), 0, 0],
             Fact::Broken { channel: c, at_to, errno } => [head(40, c, at_to, errno as u64), 0, 0],
             // Every other fact has its words above.

@@ -221,7 +221,7 @@ impl Wire {
         Wire { ways: [of(forth), of(back)], rules, path }
     }
 
-    /// Takes a packet. A full queue loses it before any rule, and what is lost takes no time.
+    /// Takes a packet. What a full queue loses takes no time; what else is lost was sent first.
     pub fn send(&mut self, lane: Lane, now: SimTime, frame: Frame, streams: Streams) -> Sent {
         let (drop, extra, twice) = self.apply_rules(lane, &frame.segment);
         let path = self.path ^ lane.index() as u64;
@@ -232,21 +232,19 @@ impl Wire {
             chance.0 != 0 && streams.stream_at(path, purpose as u32, index).chance(chance.0)
         };
         let way = state.way;
-        let loss = if drop {
-            Some(Loss::Rule)
-        } else if way.outage.is_some_and(|(from, to)| from <= now && now < to) {
-            Some(Loss::Outage)
-        } else if draw(Purpose::Loss, way.loss) {
-            Some(Loss::Chance)
-        } else if state.is_full(now) {
-            Some(Loss::QueueFull)
-        } else {
-            None
-        };
-        if let Some(loss) = loss {
-            return Sent::Lost(loss);
+        if state.is_full(now) {
+            return Sent::Lost(Loss::QueueFull);
         }
         let (start, left) = state.occupy(now, &frame.segment);
+        if drop {
+            return Sent::Lost(Loss::Rule);
+        }
+        if way.outage.is_some_and(|(from, to)| from <= now && now < to) {
+            return Sent::Lost(Loss::Outage);
+        }
+        if draw(Purpose::Loss, way.loss) {
+            return Sent::Lost(Loss::Chance);
+        }
         let mut frame = frame;
         frame.tag.depart = now;
         frame.tag.waited = start.since(now).as_ns();
@@ -436,9 +434,9 @@ mod tests {
         send(&mut wire, NOW, 1);
         send(&mut wire, NOW, 2);
         let late = SimTime::from_ns(2_000_000);
-        let lens: Vec<u32> =
-            std::iter::from_fn(|| wire.take_arrived(Lane::Forth, late)).map(|f| f.segment.len)
-                .collect();
+        let lens: Vec<u32> = std::iter::from_fn(|| wire.take_arrived(Lane::Forth, late))
+            .map(|f| f.segment.len)
+            .collect();
         assert_eq!(lens, [2, 2, 1]);
     }
 
@@ -452,8 +450,10 @@ mod tests {
             let sent = send(&mut one, NOW, 1);
             let later = SimTime::from_ns(i);
             n_lost += u32::from(sent == Sent::Lost(Loss::Chance));
-            assert_eq!(matches!(send(&mut other, later, 1), Sent::Lost(_)),
-                matches!(sent, Sent::Lost(_)));
+            assert_eq!(
+                matches!(send(&mut other, later, 1), Sent::Lost(_)),
+                matches!(sent, Sent::Lost(_))
+            );
         }
         assert!(n_lost.abs_diff(1_000) < 150, "{n_lost}");
     }

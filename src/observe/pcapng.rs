@@ -78,13 +78,7 @@ impl Capture {
     }
 
     /// Takes in a fact; appends a block when the host sees a packet leave or arrive.
-    pub fn take(
-        &mut self,
-        at: SimTime,
-        fact: &Fact,
-        segment: Option<&Segment>,
-        out: &mut Vec<u8>,
-    ) {
+    pub fn take(&mut self, at: SimTime, fact: &Fact, segment: Option<&Segment>, out: &mut Vec<u8>) {
         match *fact {
             Fact::SegmentDeparted { frame, channel, back, .. } => {
                 let (Some(segment), Some(route)) = (segment, self.routes.get(&channel).copied())

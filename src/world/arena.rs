@@ -6,6 +6,7 @@
 use crate::kernel::random::Streams;
 use crate::kernel::{EventQueue, SimTime, Timer};
 use crate::model::actor::{Actor, ActorParams};
+use crate::model::channel::tcp::WireParams;
 use crate::model::channel::tcp::{Net, WireNode};
 use crate::model::channel::{Channel, ChannelNode, ChannelParams};
 use crate::model::command::{Command, Node};
@@ -13,7 +14,6 @@ use crate::model::fact::{Fact, FactLog, Why};
 use crate::model::ground::{Ctx, Event, Ground, Lane, Port, Seat};
 use crate::model::host::{HostNode, HostParams};
 use crate::model::message::{ActorId, ChannelId, HostId, MsgId};
-use crate::model::channel::tcp::WireParams;
 use crate::param::{Lang, Said, Text};
 
 /// What a world is made of, in document order.
@@ -238,7 +238,14 @@ impl World {
         let pending = self.ground.queue.len() * 64;
         let held: u64 = self.actors.iter().map(|node| node.machine.n_held() * 64).sum();
         let carried = self.ground.channels.iter().map(|c| c.machine.n_messages() * 80);
-        20_000 + pending + held + carried.sum::<u64>()
+        let wires = self.ground.wires.iter().map(|wire| {
+            let flying = [Lane::Forth, Lane::Back].map(|lane| wire.machine.n_flying(lane));
+            u64::from(flying[0] + flying[1]) * 256
+        });
+        // An end with what it has in flight.
+        let ends = self.ground.channels.iter().filter(|c| matches!(c.machine, Channel::Tcp(_)));
+        let tcp = ends.count() as u64 * 8_000 + wires.sum::<u64>();
+        20_000 + pending + held + carried.sum::<u64>() + tcp
     }
 
     fn connect(&mut self) {
@@ -271,11 +278,14 @@ impl World {
                 Actor::Consumer(consumer) => consumer.subscription(),
                 _ => continue,
             };
+            if !matches!(self.actors[from.index()].machine, Actor::Broker(_)) {
+                continue;
+            }
             if let Channel::Tcp(_) = channel.machine {
                 // It waits for the handshake.
                 let out = channel.to_port;
                 self.handle(to, |_, cx| cx.write(out, hello, false));
-            } else if matches!(self.actors[from.index()].machine, Actor::Broker(_)) {
+            } else {
                 self.handle(from, |machine, cx| machine.on_message(cx, port, hello));
             }
         }

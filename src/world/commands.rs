@@ -89,7 +89,8 @@ impl World {
         self.channel(id)?.machine.mend(now);
         self.cut_wire(id, false);
         self.state_fact(Fact::Mended { channel: id });
-        let lanes = if self.ground.tcp(id).is_some() { &[][..] } else { &[Lane::Forth, Lane::Back] };
+        let lanes =
+            if self.ground.tcp(id).is_some() { &[][..] } else { &[Lane::Forth, Lane::Back] };
         for &lane in lanes {
             self.ground.arm_lane(id, lane);
             self.ground.tell_reader(id, lane);
@@ -143,8 +144,11 @@ impl World {
                 let wire = self.ground.wires.get_mut(id.index()).ok_or_else(missing)?;
                 wire.set(param, value)?;
             }
-            // What a host's stack is made with applies at a restart.
-            Node::Host(_) => return Err(missing()),
+            Node::Host(id) => {
+                let host = self.ground.hosts.get_mut(id.index()).ok_or_else(missing)?;
+                host.params.params_mut().set(param, value)?;
+                self.ground.tcp_set_host(id, param, value);
+            }
         }
         self.state_fact(Fact::Changed { node, param });
         Ok(())

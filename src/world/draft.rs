@@ -9,7 +9,8 @@ use crate::kernel::SimSpan;
 use crate::model::actor::ActorParams;
 use crate::model::channel::ChannelParams;
 use crate::param::{
-    Amount, Kind, Ppm, Reason, Said, Spec, Value, index_of, is_word, nearest, parse_span, word_allowed,
+    Amount, Kind, Ppm, Reason, Said, Spec, Value, index_of, is_word, nearest, parse_span,
+    word_allowed,
 };
 use crate::world::deed::Deed;
 use crate::world::document::{Item, Node, Reader, Table};
@@ -331,7 +332,9 @@ fn path(text: &str) -> Result<String, Reason> {
     Err(Reason::new(text, Said::new(en, "id、点和键，如 producer.rate")))
 }
 
-pub(super) fn one_of(words: &'static [&'static str]) -> impl Fn(&str) -> Result<&'static str, Reason> {
+pub(super) fn one_of(
+    words: &'static [&'static str],
+) -> impl Fn(&str) -> Result<&'static str, Reason> {
     move |text| {
         let found = words.iter().find(|word| **word == text).copied();
         found.ok_or_else(|| {
@@ -349,7 +352,11 @@ fn needed_word(
     reader.needed(key, word_allowed(), out, word)
 }
 
-pub(super) fn needed_id(reader: &mut Reader<'_>, key: &'static str, out: &mut Vec<Problem>) -> Option<String> {
+pub(super) fn needed_id(
+    reader: &mut Reader<'_>,
+    key: &'static str,
+    out: &mut Vec<Problem>,
+) -> Option<String> {
     reader.needed(key, word_allowed(), out, long_word)
 }
 

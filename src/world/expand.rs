@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 
 use crate::model::actor::ActorParams;
-use crate::model::command::{Command, Node};
+use crate::model::channel::ChannelParams;
 use crate::model::channel::tcp::WireParams;
+use crate::model::command::{Command, Node};
 use crate::param::{Applies, Kind, Reason, Said, Value, Words, index_of, show_span};
 use crate::world::deed::Deed;
 use crate::world::draft::{Draft, Exceptions, FaultDraft, MAX_ACTORS, MAX_CHANNELS};
@@ -124,6 +125,12 @@ fn channels(scenario: &mut Scenario, draft: &Draft, out: &mut Vec<Problem>) {
         let (speaker, listener) = (params(*first), params(*second));
         if !speaker.may_speak_to(listener) {
             out.push(cannot_speak(line, &channel.id, speaker, listener));
+            continue;
+        }
+        let is_script = matches!(speaker, ActorParams::Script(_));
+        if is_script && !matches!(channel.params, ChannelParams::Tcp(_)) {
+            let reason = Reason::new(channel.params.kind(), Said::same("tcp"));
+            out.push(Problem::refused(line, format!("{}.kind", channel.id), reason));
             continue;
         }
         if MAX_CHANNELS < scenario.channels.len() + from.len() * to.len() {
@@ -314,6 +321,8 @@ fn knobs(scenario: &mut Scenario, draft: &Draft, out: &mut Vec<Problem>) {
                 };
                 scenario.knobs.push(Knob { path: path.clone(), node, param });
             }
+            // A machine that runs another stack has other parameters: the knob rests.
+            Err(_) if machines::is_of_another_profile(scenario, path) => {}
             Err(problem) => out.push(Problem { line: Some(*line), key, ..problem }),
         }
     }

@@ -5,10 +5,10 @@
 //! members.
 
 use crate::model::channel::ChannelParams;
+use crate::model::channel::tcp::WireParams;
 use crate::model::host::{HostParams, PROFILES};
 use crate::model::message::HostId;
-use crate::model::channel::tcp::WireParams;
-use crate::param::{Reason, Said};
+use crate::param::{Reason, Said, index_of};
 use crate::world::document::{Reader, Table};
 use crate::world::draft::{self, Draft};
 use crate::world::problem::Problem;
@@ -151,6 +151,18 @@ impl Draft {
     fn is_pattern(&self, id: &str) -> bool {
         self.actors.iter().any(|a| a.id == id && a.count.is_some() && a.host.is_none())
     }
+}
+
+/// Whether a path names a parameter that the machine would have with another profile.
+pub(super) fn is_of_another_profile(scenario: &Scenario, path: &str) -> bool {
+    let (id, key) = path.split_once('.').unwrap_or((path, ""));
+    let has_machine = matches!(
+        scenario.names.get(id),
+        Some(Target::Host(_) | Target::Hosts(_) | Target::Actor(_) | Target::Group(_))
+    );
+    let profiles = PROFILES.iter().filter_map(|name| HostParams::of_profile(name));
+    let mut keys = profiles.map(|host| index_of(host.params().specs(), key).is_some());
+    has_machine && keys.any(|is_known| is_known)
 }
 
 /// Adds the hosts and wires of the document.

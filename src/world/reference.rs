@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use crate::model::actor::ActorParams;
 use crate::model::channel::ChannelParams;
-use crate::model::host::{HostParams, PROFILES};
 use crate::model::channel::tcp::WireParams;
+use crate::model::host::{HostParams, PROFILES};
 use crate::param::{Applies, Kind, Spec};
 use crate::world::draft::COUNT;
 use crate::world::machines::PROFILE;

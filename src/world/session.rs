@@ -327,12 +327,7 @@ impl Session {
     }
 
     /// Runs a world of this session on to the shown instant and tells what it states on the way.
-    fn tell_from(
-        &self,
-        mut world: World,
-        mut n_applied: u32,
-        visit: Visit<'_>,
-    ) {
+    fn tell_from(&self, mut world: World, mut n_applied: u32, visit: Visit<'_>) {
         world.ground.facts.listening = true;
         loop {
             let facts = &mut world.ground.facts;

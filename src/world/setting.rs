@@ -5,9 +5,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::model::channel::tcp::WireParams;
 use crate::model::command::Node;
 use crate::model::host::HostParams;
-use crate::model::channel::tcp::WireParams;
 use crate::param::{Amount, Reason, Said, Spec, Value, index_of, show_span};
 use crate::world::draft::{COUNT, Draft, Exceptions, Speed, parse_seed, parse_until};
 use crate::world::machines::PROFILE;
@@ -238,7 +238,8 @@ impl Scenario {
             Some(index) => Ok((target, Place::Param(&specs[usize::from(index)], index))),
             None => {
                 let count = counted.then_some(COUNT.key);
-                let keys = count.into_iter().chain(specs.iter().map(|spec| spec.key));
+                let own = count.into_iter().chain(specs.iter().map(|spec| spec.key));
+                let keys = own.chain(self.machine_keys(target));
                 Err(Problem::unknown(None, path, key, keys))
             }
         }
@@ -264,6 +265,24 @@ impl Scenario {
         Some((machine, Place::Param(&specs[usize::from(index)], index)))
     }
 
+    /// The keys of the machine that is named, or on which the actor of that name lives.
+    fn machine_keys(&self, target: Target) -> impl Iterator<Item = &'static str> {
+        let machine = match target {
+            Target::Actor(i) => Some(Target::Host(self.actors[usize::from(i)].host)),
+            Target::Group(table) => Some(Target::Hosts(table)),
+            Target::Host(_) | Target::Hosts(_) => Some(target),
+            Target::Channel(_) | Target::Bundle(_) | Target::Wire(_) => None,
+        };
+        // A machine that no tcp channel reaches has nothing worth proposing.
+        let is_used = |target: &Target| match *target {
+            Target::Host(i) => self.hosts[usize::from(i)].is_used,
+            _ => self.hosts.iter().any(|host| host.is_used),
+        };
+        let specs = machine.filter(is_used).map(|target| self.specs(target));
+        let profile = specs.map(|_| PROFILE.key);
+        profile.into_iter().chain(specs.into_iter().flatten().map(|spec| spec.key))
+    }
+
     /// The id under which a draft keeps what concerns a machine or the machines of a group.
     fn machine_id(&self, target: Target) -> &str {
         match target {
@@ -280,9 +299,7 @@ impl Scenario {
     fn specs(&self, target: Target) -> &'static [Spec] {
         match target {
             Target::Host(i) => self.hosts[usize::from(i)].params.params().specs(),
-            Target::Hosts(_) => {
-                self.draft.host_params(self.machine_id(target)).params().specs()
-            }
+            Target::Hosts(_) => self.draft.host_params(self.machine_id(target)).params().specs(),
             Target::Wire(_) => WireParams::SPECS,
             Target::Actor(i) => self.actors[usize::from(i)].params.specs(),
             Target::Group(table) => self.draft.actors[usize::from(table)].params.specs(),

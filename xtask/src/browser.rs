@@ -26,6 +26,14 @@ pub fn set_up() -> Outcome<Programs> {
     find().ok_or_else(|| "Chromium was installed, but is not on PATH: add it there".to_owned())
 }
 
+/// Wireshark's tshark reads our captures; where it may not be installed, its test looks at the
+/// file's shape only.
+pub fn set_up_tshark() {
+    if find_program("tshark").is_none() && install("tshark", &["tshark"]).is_err() {
+        up_to_date("no tshark: captures are not read by it");
+    }
+}
+
 /// npm brings axe-core, which checks accessibility.
 pub fn set_up_npm() -> Outcome {
     if find_program("npm").is_some() {

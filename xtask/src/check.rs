@@ -52,6 +52,7 @@ fn source() -> Outcome {
 
 /// Tests that need nothing but Rust.
 fn native() -> Outcome<Vec<String>> {
+    browser::set_up_tshark();
     let mut closing = step("native tests", || {
         let has_nextest = output(cargo().args(["nextest", "--version"])).is_some();
         let mut test = cargo();

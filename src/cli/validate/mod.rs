@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 pub mod amqp;
 pub mod lwip;
+pub mod linux_tcp;
 pub mod queueing;
 pub mod timing;
 
@@ -66,6 +67,7 @@ pub const REPLAYERS: &[(&str, Replayer)] = &[
     (lwip::SCHEMA, lwip::replay),
     (lwip::unit::HEAP_SCHEMA, lwip::unit::replay_heap),
     (lwip::unit::PBUF_SCHEMA, lwip::unit::replay_pbuf),
+    (linux_tcp::SCHEMA, linux_tcp::replay),
     (queueing::SCHEMA, queueing::replay),
     (timing::SCHEMA, timing::replay),
 ];

@@ -237,7 +237,9 @@ impl Actor {
         match self {
             Actor::Broker(a) => a.wants(port),
             Actor::Consumer(a) => a.wants(cx, port),
-            Actor::Producer(_) | Actor::Requester(_) | Actor::Responder(_) | Actor::Script(_) => true,
+            Actor::Producer(_) | Actor::Requester(_) | Actor::Responder(_) | Actor::Script(_) => {
+                true
+            }
         }
     }
 

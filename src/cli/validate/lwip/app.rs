@@ -4,13 +4,12 @@ use std::collections::VecDeque;
 
 use serde_json::{Value, json};
 
+use super::plan::{CONNS_LIMIT, Kind, Op, kind, scripted};
 use super::setup::{list, number, number_or, sizes, switch_or};
 use crate::kernel::{SimSpan, SimTime};
 use crate::model::tcp::lwip::memory::PbufId;
 use crate::model::tcp::lwip::{Addr, Answer, App, Event, Fail, Frame, From, PcbId, Stack};
 
-/// Highest number of connections in a record.
-const CONNS_LIMIT: u64 = 1_000;
 /// The first port of a server, and of scripted clients; connection `i` has the `i`-th after it.
 pub const FIRST_PORT: u16 = 8080;
 /// The port that a stack under test listens at.
@@ -20,49 +19,13 @@ const PEER_HOST: u32 = 1;
 /// Where the bytes of writes without a copy lie.
 const ROM_ADDRESS: u64 = 0x0800_0000;
 
-/// Something that the application does outside callbacks.
-#[derive(Clone, Debug)]
-pub enum Op {
-    Connect(usize),
-    Start(usize),
-    Request(usize),
-    Periodic(usize),
-    Write { conn: usize, len: u32, output: bool },
-    Output(usize),
-    Consume(usize, u32),
-    Refuse(bool),
-    Nodelay(usize, bool),
-    Close(usize),
-    Abort(usize),
-    TxFail(u32),
-}
-
-/// What the program is.
-#[derive(Clone, Debug)]
-enum Kind {
-    /// Only what is scripted.
-    Script,
-    RequestResponse(Exchange),
-    Burst {
-        size: u32,
-    },
-    Periodic {
-        period_us: u64,
-        sizes: Vec<u32>,
-    },
-    Stream {
-        chunk: u32,
-    },
-}
-
-/// Requests and what answers them.
-#[derive(Clone, Debug)]
-struct Exchange {
-    sizes: Vec<u32>,
-    reply_bytes: u64,
-    think_us: u64,
-    period_us: Option<u64>,
-    in_callback: bool,
+/// Which end opens connections, and where the listener is.
+#[derive(Clone, Copy, Debug)]
+pub enum Role {
+    /// It listens at a port.
+    Server { port: u16 },
+    /// It opens connection `i` to the `i`-th port from the first, at a time.
+    Client { first_port: u16, at_us: u64 },
 }
 
 /// One connection of the application.
@@ -90,7 +53,7 @@ struct Conn {
 #[derive(Debug)]
 pub struct Program {
     who: &'static str,
-    is_server: bool,
+    role: Role,
     /// The other end is a stack too, whose connections are told apart by order.
     counts_conns: bool,
     kind: Kind,
@@ -118,9 +81,13 @@ pub struct Program {
 }
 
 impl Program {
-    /// The program of `app`; `connect_at_us` is when a client opens.
-    pub fn new(app: &Value, who: &'static str, connect_at_us: u64) -> Result<Program, String> {
-        let is_server = app["role"] == "server" || who == "peer";
+    /// The program of `app`; `counts_conns` if the other end is a stack too.
+    pub fn new(
+        app: &Value,
+        who: &'static str,
+        role: Role,
+        counts_conns: bool,
+    ) -> Result<Program, String> {
         let n_conns = number_or(app, "conns", 1)?.min(CONNS_LIMIT) as usize;
         let (kind, total) = kind(app)?;
         let reply = if app["kind"] == "reply" { app } else { &app["reply"] };
@@ -131,8 +98,8 @@ impl Program {
         };
         let mut program = Program {
             who,
-            is_server,
-            counts_conns: who == "peer",
+            role,
+            counts_conns,
             kind,
             copy: switch_or(app, "copy", true),
             output_each: switch_or(app, "output_each", true),
@@ -151,10 +118,14 @@ impl Program {
             frames: Vec::new(),
             latencies: Vec::new(),
         };
-        if !is_server && !switch_or(app, "no_auto_connect", false) {
-            (0..n_conns).for_each(|conn| program.plan(connect_at_us, Op::Connect(conn)));
+        if let (Role::Client { at_us, .. }, false) =
+            (role, switch_or(app, "no_auto_connect", false))
+        {
+            (0..n_conns).for_each(|conn| program.plan(at_us, Op::Connect(conn)));
         }
         for op in list(app, "ops")? {
+            let conn = number_or(op, "conn", 0)?.min(CONNS_LIMIT) as usize;
+            program.make_room(conn);
             program.plan(number(op, "at_us")?, scripted(op)?);
         }
         (0..n_conns).for_each(|conn| program.plan(program.start_at_us, Op::Start(conn)));
@@ -168,10 +139,7 @@ impl Program {
 
     /// Listens, if it is a server.
     pub fn boot(&mut self, stack: &mut Stack) -> Result<(), String> {
-        if !self.is_server {
-            return Ok(());
-        }
-        let port = if self.counts_conns { FIRST_PORT } else { SERVER_PORT };
+        let Role::Server { port } = self.role else { return Ok(()) };
         let done = stack.listen(SimTime::ZERO, self, port);
         done.map_err(|fail| format!("cannot listen: {fail:?}"))
     }
@@ -269,7 +237,8 @@ impl Program {
         if let Some((pcb, _)) = stack.pcb_mut(id) {
             pcb.pollinterval = self.poll;
         }
-        let peer_port = FIRST_PORT + conn as u16;
+        let Role::Client { first_port, .. } = self.role else { return };
+        let peer_port = first_port + conn as u16;
         let done = stack.connect(now, id, Addr { port: 0, peer: PEER_HOST, peer_port });
         let err = done.map_or_else(|fail| fail as i32, |()| 0);
         self.say(stack, "connect", json!({ "conn": conn, "err": err }));
@@ -423,10 +392,18 @@ impl Program {
         } else {
             usize::from(addr.peer_port.saturating_sub(FIRST_PORT))
         };
-        let n = self.conns.len().max(place + 1);
-        self.conns.resize(n, Conn { left: self.total, ..Conn::default() });
+        self.make_room(place);
         self.conns[place].pcb = Some(pcb);
         place
+    }
+
+    /// Makes sure that there is a connection `conn`.
+    fn make_room(&mut self, conn: usize) {
+        while self.conns.len() <= conn {
+            let next = self.conns.len();
+            self.conns.push(Conn { left: self.total, ..Conn::default() });
+            self.plan(self.start_at_us.max(self.now_us), Op::Start(next));
+        }
     }
 
     fn on_up(&mut self, stack: &mut Stack, pcb: PcbId, conn: usize) {
@@ -554,52 +531,4 @@ fn hear_nothing(stack: &mut Stack, event: Event) -> Answer {
         stack.core.memory.free(chain);
     }
     Answer::Ok
-}
-
-/// What the program is, and how much of it: requests, writes or bytes.
-fn kind(app: &Value) -> Result<(Kind, u64), String> {
-    let kind = app["kind"].as_str().unwrap_or("");
-    Ok(match kind {
-        "sink" | "script" | "reply" => (Kind::Script, 0),
-        "request_response" => {
-            let exchange = Exchange {
-                sizes: sizes(app, "write_sizes")?,
-                reply_bytes: number(app, "reply_bytes")?.max(1),
-                think_us: number_or(app, "think_us", 0)?,
-                period_us: app["period_us"].as_u64(),
-                in_callback: switch_or(app, "in_callback", false),
-            };
-            (Kind::RequestResponse(exchange), number(app, "requests")?)
-        }
-        "burst" => (Kind::Burst { size: number(app, "size")? as u32 }, number(app, "count")?),
-        "periodic" => {
-            let sizes = sizes(app, "write_sizes")?;
-            let period_us = number(app, "period_us")?.max(1);
-            (Kind::Periodic { period_us, sizes }, number(app, "count")?)
-        }
-        "stream" => {
-            let chunk = number_or(app, "chunk", u64::from(u16::MAX))?.min(u64::from(u16::MAX));
-            (Kind::Stream { chunk: chunk as u32 }, number(app, "total")?)
-        }
-        other => return Err(format!("an application of kind `{other}` is not known")),
-    })
-}
-
-fn scripted(op: &Value) -> Result<Op, String> {
-    let conn = number_or(op, "conn", 0)?.min(CONNS_LIMIT) as usize;
-    Ok(match op["op"].as_str().unwrap_or("") {
-        "write" => {
-            let len = number(op, "len")? as u32;
-            Op::Write { conn, len, output: switch_or(op, "output", true) }
-        }
-        "output" => Op::Output(conn),
-        "consume" => Op::Consume(conn, number_or(op, "bytes", 0)? as u32),
-        "refuse" => Op::Refuse(switch_or(op, "value", true)),
-        "nodelay" => Op::Nodelay(conn, switch_or(op, "value", true)),
-        "close" => Op::Close(conn),
-        "abort" => Op::Abort(conn),
-        "connect" => Op::Connect(conn),
-        "tx_fail" => Op::TxFail(number_or(op, "count", 1)? as u32),
-        other => return Err(format!("an operation `{other}` is not known")),
-    })
 }

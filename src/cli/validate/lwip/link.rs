@@ -36,16 +36,11 @@ impl Wire {
     pub fn new(link: &Value, dir: &str) -> Result<Wire, String> {
         let mut losses = Vec::new();
         for loss in list(link, "loss")?.iter().filter(|loss| loss["dir"] == dir) {
-            let numbers = |key: &str| {
-                let all: Option<Vec<u64>> =
-                    list(loss, key).ok()?.iter().map(Value::as_u64).collect();
-                all
-            };
-            if !loss["nth_packet"].is_null() {
-                losses.push(Loss::Packets(numbers("nth_packet").ok_or("`nth_packet` is no list")?));
-            } else if !loss["nth_data"].is_null() {
-                losses.push(Loss::Data(numbers("nth_data").ok_or("`nth_data` is no list")?));
-            } else {
+            let n_before = losses.len();
+            losses.extend(counted(loss, "nth_packet")?.map(Loss::Packets));
+            losses.extend(counted(loss, "nth_data")?.map(Loss::Data));
+            let has_time = !loss["after_us"].is_null() || !loss["until_us"].is_null();
+            if has_time || losses.len() == n_before {
                 let until = number_or(loss, "until_us", u64::MAX)?;
                 losses.push(Loss::Between(number_or(loss, "after_us", 0)?, until));
             }
@@ -80,4 +75,13 @@ impl Wire {
         let arrive_us = (end_ps + PS_PER_US / 2) / PS_PER_US + u128::from(self.delay_us);
         (arrive_us as u64, is_lost)
     }
+}
+
+/// The places that a loss names under `key`, if it names any.
+fn counted(loss: &Value, key: &str) -> Result<Option<Vec<u64>>, String> {
+    if loss[key].is_null() {
+        return Ok(None);
+    }
+    let places: Option<Vec<u64>> = list(loss, key)?.iter().map(Value::as_u64).collect();
+    places.map(Some).ok_or_else(|| format!("`{key}` has an entry that is no number"))
 }

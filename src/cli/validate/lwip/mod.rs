@@ -12,6 +12,7 @@ use super::{Case, Verdict};
 mod app;
 mod link;
 mod peer;
+mod plan;
 mod setup;
 mod sim;
 pub mod unit;

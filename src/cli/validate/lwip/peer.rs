@@ -46,7 +46,7 @@ impl Script {
             Some("immediate") => Acking::Immediate,
             Some("delayed") => Acking::Delayed {
                 timeout_us: number(ack, "timeout_us")?,
-                every_segs: number_or(ack, "every_segs", u64::MAX)?,
+                every_segs: number_or(ack, "every_segs", 2)?,
             },
             _ => return Err(format!("`ack.mode` is {}", ack["mode"])),
         };
@@ -74,11 +74,19 @@ impl Script {
             reply,
             writes,
             cwnd_segs: number_or(peer, "cwnd_segs", u64::MAX)?,
-            rto_us: peer["rto_us"].as_u64(),
-            syn_rto_us: peer["syn_rto_us"].as_u64(),
+            rto_us: timeout(peer, "rto_us")?,
+            syn_rto_us: timeout(peer, "syn_rto_us")?,
             pauses,
             names_conn: 1 < number_or(peer, "count", 1)?,
         })
+    }
+}
+
+/// A timeout that may be missing; doubling one of 0 leads nowhere.
+fn timeout(peer: &Value, key: &str) -> Result<Option<u64>, String> {
+    match peer[key].as_u64() {
+        Some(0) => Err(format!("`{key}` is 0, allowed: at least 1")),
+        other => Ok(other),
     }
 }
 

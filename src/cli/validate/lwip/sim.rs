@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 
 use serde_json::{Value, json};
 
-use super::app::{FIRST_PORT, Program, SERVER_PORT};
+use super::app::{FIRST_PORT, Program, Role, SERVER_PORT};
 use super::link::Wire;
 use super::peer::{Peer, Script, Wake};
 use super::setup;
@@ -15,7 +15,7 @@ use crate::model::tcp::lwip::{Addr, MainLoop, Stack};
 use crate::model::tcp::{Flags, Segment};
 
 /// Most events in a run.
-const EVENTS_LIMIT: u64 = 10_000_000;
+const EVENTS_LIMIT: u64 = 1_000_000;
 /// Most connections in a run.
 const CONNS_LIMIT: u64 = 1_000;
 
@@ -82,11 +82,18 @@ pub struct Sim {
 }
 
 impl Host {
-    fn new(end: &Value, mtu: u32, who: &'static str, connect_at: u64) -> Result<Host, String> {
+    fn new(
+        end: &Value,
+        mtu: u32,
+        who: &'static str,
+        role: Role,
+        counts_conns: bool,
+    ) -> Result<Host, String> {
         let options = setup::options(&end["options_effective"], &end["version"])?;
+        let mtu = setup::number_or(end, "mtu", u64::from(mtu))? as u32;
         let mut stack = Stack::new(options, mtu);
         stack.core.netif.tx_max_pbufs = setup::number_or(end, "netif_tx_max_pbufs", 0)? as u32;
-        let mut program = Program::new(&end["app"], who, connect_at)?;
+        let mut program = Program::new(&end["app"], who, role, counts_conns)?;
         program.boot(&mut stack)?;
         let main_loop = setup::main_loop(&end["main_loop"])?;
         Ok(Host { stack, program, main_loop, ring: VecDeque::new(), next_pass: None })
@@ -108,16 +115,25 @@ impl Sim {
         let mtu = setup::number_or(dut, "mtu", 1500)? as u32;
         let n_conns = setup::number_or(peer, "count", 1)?;
         let n_conns = n_conns.max(setup::number_or(&dut["app"], "conns", 1)?).min(CONNS_LIMIT);
+        let dut_serves = dut["app"]["role"] == "server";
+        let is_stack = peer["kind"] == "lwip";
+        let (dut_role, peer_role) = if dut_serves {
+            let client = Role::Client { first_port: SERVER_PORT, at_us: connect_at };
+            (Role::Server { port: SERVER_PORT }, client)
+        } else {
+            let client = Role::Client { first_port: FIRST_PORT, at_us: connect_at };
+            (client, Role::Server { port: FIRST_PORT })
+        };
         let other = match peer["kind"].as_str() {
             Some("scripted") => {
                 let script = Script::new(peer)?;
                 Other::Scripted((0..n_conns).map(|i| Peer::new(&script, i as usize)).collect())
             }
-            Some("lwip") => Other::Stack(Box::new(Host::new(peer, mtu, "peer", 0)?)),
+            Some("lwip") => Other::Stack(Box::new(Host::new(peer, mtu, "peer", peer_role, true)?)),
             _ => return Err(format!("a peer of kind {} is not known", peer["kind"])),
         };
         let mut sim = Sim {
-            dut: Host::new(dut, mtu, "dut", connect_at)?,
+            dut: Host::new(dut, mtu, "dut", dut_role, is_stack)?,
             other,
             wires: [Wire::new(&record["link"], "d>p")?, Wire::new(&record["link"], "p>d")?],
             names_conn: 1 < n_conns,

@@ -12,7 +12,8 @@ use crate::model::command::Node;
 use crate::model::fact::{Fact, Why};
 use crate::model::ground::Ctx;
 use crate::model::message::MsgId;
-use crate::model::tcp::Errno;
+use crate::model::channel::tcp::StreamState;
+use crate::model::tcp::{Errno, SockOpt};
 use crate::param::{Lines, Reason, Value};
 
 pub use parse::{Op, Step};
@@ -72,6 +73,8 @@ pub struct Script {
     pub since: SimTime,
     /// The port that its steps concern.
     pub port: u16,
+    /// `SO_RCVLOWAT`: a read takes nothing while less is there.
+    least: u32,
     /// Turns still to make of the blocks around this step, the outermost first.
     loops: Vec<u32>,
 }
@@ -88,6 +91,7 @@ impl Script {
             waits: Waits::Nothing,
             since: SimTime::ZERO,
             port: 0,
+            least: 1,
             loops: Vec::new(),
         }
     }
@@ -244,6 +248,9 @@ impl Script {
             return Waits::Failed(errno);
         }
         if let Op::Set(option) = op {
+            if let SockOpt::ReceiveLowWater(bytes) = option {
+                self.least = bytes;
+            }
             cx.set_option(port, option);
             self.at += 1;
             return Waits::Nothing;
@@ -300,6 +307,11 @@ impl Script {
             Waits::Bytes(left) => left,
             _ => bytes,
         };
+        let socket = cx.stream(self.port);
+        let is_enough = |s: StreamState| s.is_over || left.min(u64::from(self.least)) <= s.readable;
+        if !socket.is_some_and(is_enough) {
+            return Waits::Bytes(left);
+        }
         let left = left - cx.read_stream(self.port, left);
         let is_over = cx.stream(self.port).is_none_or(|s| s.is_over && s.readable == 0);
         if left == 0 || is_over { Waits::Nothing } else { Waits::Bytes(left) }

@@ -102,7 +102,7 @@ pub fn parse(text: &str) -> Result<Vec<Step>, Reason> {
         for part in line.split(';') {
             let spaced = part.replace('{', " { ").replace('}', " } ");
             let words: Vec<&str> = spaced.split_whitespace().collect();
-            parser.line(&mut Words { number, words: &words })?;
+            parser.line(&mut Words { number: number as u32, words: &words })?;
         }
     }
     match parser.open.last() {
@@ -117,7 +117,7 @@ pub fn parse(text: &str) -> Result<Vec<Step>, Reason> {
 
 /// The words of a line that are still to be read.
 struct Words<'a> {
-    number: usize,
+    number: u32,
     words: &'a [&'a str],
 }
 

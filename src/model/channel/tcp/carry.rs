@@ -6,16 +6,15 @@
 use std::collections::VecDeque;
 use std::mem;
 
-use crate::model::channel::tcp::end::Input;
 use crate::model::channel::Channel;
+use crate::model::channel::tcp::end::Input;
 use crate::model::channel::tcp::{EndMachine, Stage, TIMERS, Tcp, TcpLane, cause_of};
 use crate::model::command::Node;
 use crate::model::fact::{Cause, Fact, Lost, Why};
 use crate::model::ground::{Event, Ground, Lane, Poke};
 use crate::model::message::{ChannelId, MsgId, Parcel, WireId};
-use crate::model::wire::{Frame, Tag};
 use crate::model::tcp::{Errno, Hold, Outbox, Running, Segment, Signal, TimerKind};
-
+use crate::model::wire::{Frame, Tag};
 
 /// Waiting messages that are told at once what they wait for from now on; those behind them when
 /// they come so far.
@@ -71,8 +70,15 @@ impl Ground {
     /// `restarted`: the end whose process just started, which greets by itself.
     pub fn tcp_reopen(&mut self, channel: ChannelId, restarted: Option<Lane>) {
         self.tcp_drop_all(channel, Why::Gone);
-        let refused = [Lane::Forth, Lane::Back]
-            .map(|lane| self.tcp_mut(channel).lanes[lane.index()].refused);
+        for side in [Lane::Forth, Lane::Back] {
+            // Who has not noticed yet that the old connection is over hears of it now.
+            let has_noticed = self.tcp_mut(channel).ends[side.index()].broken.is_some();
+            if restarted != Some(side) && !has_noticed {
+                self.net.pokes.push_back(Poke::Closed(channel, side));
+            }
+        }
+        let refused =
+            [Lane::Forth, Lane::Back].map(|lane| self.tcp_mut(channel).lanes[lane.index()].refused);
         self.tcp_open(channel, true);
         let tcp = self.tcp_mut(channel);
         tcp.greets = [Lane::Forth, Lane::Back].map(|side| restarted != Some(side));
@@ -354,6 +360,10 @@ impl Ground {
                     self.net.pokes.push_back(Poke::Opened(channel, side));
                 }
                 self.tcp_flush(channel, side);
+                // What is still outside waits for something else now.
+                let state = &mut self.tcp_mut(channel).lanes[side.index()];
+                state.n_known = state.n_known.min(state.n_written);
+                self.tcp_restate(channel, side);
                 self.tcp_go_on(channel, side);
             }
             Signal::Readable if is_raw => {}
@@ -464,12 +474,7 @@ impl Ground {
         }
     }
 
-    fn state_hold(
-        &mut self,
-        channel: ChannelId,
-        side: Lane,
-        before: Option<Hold>,
-    ) {
+    fn state_hold(&mut self, channel: ChannelId, side: Lane, before: Option<Hold>) {
         let at_to = side.is_back();
         if let Some(hold) = before {
             self.state(Fact::HoldEnded { channel, at_to, hold });

@@ -10,6 +10,7 @@ use crate::model::tcp::lwip;
 use crate::model::tcp::stack::Socket;
 use crate::model::tcp::stack::profile::StackParams;
 use crate::model::tcp::{Errno, Gauges, Hold, Outbox, Running, Segment, SockOpt};
+use crate::param::Value;
 
 /// One end's machine.
 #[derive(Clone, PartialEq, Debug)]
@@ -64,7 +65,9 @@ impl Ground {
         let machine = match &self.hosts[host.index()].params {
             HostParams::Linux(params) => stack_end(&StackParams::Linux(params.clone()), mtu),
             HostParams::Rfc(params) => stack_end(&StackParams::Rfc(params.clone()), mtu),
-            HostParams::Lwip(_) => EndMachine::Lwip(Box::new(lwip::Socket::new(address(channel, side)))),
+            HostParams::Lwip(_) => {
+                EndMachine::Lwip(Box::new(lwip::Socket::new(address(channel, side))))
+            }
         };
         self.tcp_mut(channel).ends[side] = TcpEnd { machine, ..TcpEnd::none() };
     }
@@ -194,6 +197,27 @@ impl Ground {
         match due {
             Some(at) => self.queue.arm(timer, at.max(self.now), Event::Lane(channel, side)),
             None => self.queue.disarm(timer),
+        }
+    }
+
+    /// A live parameter of a host changed: its connections follow. Only `nodelay` applies live.
+    pub fn tcp_set_host(&mut self, host: HostId, param: u8, value: &Value) {
+        let specs = self.hosts[host.index()].params.params().specs();
+        let Value::Bool(on) = *value else { return };
+        if specs[usize::from(param)].key != "nodelay" {
+            return;
+        }
+        if let Some(stack) = &mut self.hosts[host.index()].lwip {
+            stack.core.options.nodelay = on;
+        }
+        for n in 0..self.channels.len() {
+            let channel = ChannelId(n as u16);
+            let Some(hosts) = self.tcp(channel).map(|tcp| tcp.hosts) else { continue };
+            for side in [Lane::Forth, Lane::Back] {
+                if hosts[side.index()] == host {
+                    self.tcp_call(channel, side, Input::Set(SockOpt::Nodelay(on)));
+                }
+            }
         }
     }
 

@@ -14,8 +14,8 @@ mod wire_node;
 
 use crate::kernel::{SimSpan, SimTime};
 use crate::model::fact::Cause;
-use crate::model::message::{HostId, WireId};
 use crate::model::ground::Lane;
+use crate::model::message::{HostId, WireId};
 use crate::model::tcp::{Errno, Hold, Running, Segment, TimerKind};
 
 pub use carry::Net;

@@ -28,7 +28,7 @@ params! {
         /// Additional delay of the way back.
         back_extra: SimSpan = SimSpan::ZERO, range SimSpan::ZERO => SimSpan::s(600), scale log,
             slider SimSpan::us(10) => SimSpan::s(1), applies live,
-            name ("More delay on the way back", "回程附加延迟"),
+            name ("More delay, way back", "回程附加延迟"),
             help ("How much longer packets take from `to` to `from`.", "从 to 到 from 的数据包多花的时间。"),
             source "one-way delay, RFC 7679";
         /// Packets that may wait for the wire, each way.

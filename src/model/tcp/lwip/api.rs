@@ -3,7 +3,7 @@
 use super::core::Fail;
 use super::output::send_rst;
 use super::pcb::{Addr, INITIAL_MSS, PcbId, State, Tf};
-use super::stack::{App, Event, Listener, PRIO_NORMAL, Stack};
+use super::stack::{App, Listener, PRIO_NORMAL, Stack};
 use crate::kernel::SimTime;
 use crate::model::tcp::Flags;
 
@@ -159,7 +159,7 @@ impl Stack {
             send_rst(&mut self.core, addr, Some(id), seq, ack);
         }
         self.free(id);
-        app.on(self, id, addr, Event::Err(Fail::Abrt));
+        self.tell_err(app, id, addr, state, Fail::Abrt);
     }
 
     /// The application has taken bytes. `tcp.c:tcp_recved`.

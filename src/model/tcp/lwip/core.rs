@@ -120,6 +120,6 @@ impl Core {
 
     /// The largest segment that fits through the device. `tcp.c:tcp_eff_send_mss_netif`.
     pub(super) fn fit_mss(&self, mss: u32) -> u32 {
-        mss.min(self.netif.mtu.saturating_sub(40))
+        mss.min(self.netif.mtu.saturating_sub(40)).max(1)
     }
 }

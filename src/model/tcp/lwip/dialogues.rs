@@ -15,10 +15,10 @@ struct Pair {
     stacks: [Stack; 2],
     sockets: [Socket; 2],
     /// Arrival, at which end, what.
-    wire: Vec<(SimTime, usize, Segment)>,
+    wire: Vec<(SimTime, u8, Segment)>,
     signals: [Vec<Signal>; 2],
     /// Everything that left: time in µs, from which end, flags, payload.
-    seen: Vec<(u64, usize, Flags, u32)>,
+    seen: Vec<(u64, u8, Flags, u32)>,
     /// So many of the next segments of an end are lost.
     lose: [u32; 2],
     /// Says for each segment whether it is lost.
@@ -89,11 +89,11 @@ impl Pair {
     fn sent(&mut self, end: usize) {
         for segment in self.out.segments.drain(..) {
             let us = self.now.ns() / 1_000;
-            self.seen.push((us, end, segment.flags, segment.len));
+            self.seen.push((us, end as u8, segment.flags, segment.len));
             let is_lost = self.losses.pop().unwrap_or(false) || 0 < self.lose[end];
             self.lose[end] = self.lose[end].saturating_sub(1);
             if !is_lost {
-                self.wire.push((self.now + DELAY, 1 - end, segment));
+                self.wire.push((self.now + DELAY, 1 - end as u8, segment));
             }
         }
         self.signals[end].append(&mut self.out.signals);
@@ -110,6 +110,7 @@ impl Pair {
         self.now = next;
         if let Some(place) = self.wire.iter().position(|(at, ..)| *at == next) {
             let (_, end, segment) = self.wire.remove(place);
+            let end = usize::from(end);
             let stack = &mut self.stacks[end];
             self.sockets[end].on_segment(next, stack, &segment, &mut self.out);
             self.sent(end);
@@ -132,13 +133,13 @@ impl Pair {
     }
 
     /// Times, senders and payloads of segments with data.
-    fn data(&self) -> Vec<(u64, usize, u32)> {
+    fn data(&self) -> Vec<(u64, u8, u32)> {
         let with_data = self.seen.iter().filter(|row| 0 < row.3);
         with_data.map(|(us, end, _, len)| (*us, *end, *len)).collect()
     }
 
     /// Times and senders of acknowledgements without data.
-    fn acks(&self) -> Vec<(u64, usize)> {
+    fn acks(&self) -> Vec<(u64, u8)> {
         let bare = self.seen.iter().filter(|row| row.3 == 0);
         bare.map(|(us, end, ..)| (*us, *end)).collect()
     }

@@ -2,6 +2,7 @@
 
 use super::core::Fail;
 use super::memory::{Layer, PbufId};
+use super::options::Version;
 use super::output::send_rst;
 use super::pcb::{Addr, Pcb, PcbId, State, Tf};
 use super::receive::{Incoming, between};
@@ -59,7 +60,7 @@ impl Stack {
             self.input_listen(addr, segment, app);
         } else if !segment.flags.has(Flags::RST) {
             self.core.stats.drop += 1;
-            send_rst(&mut self.core, addr, None, segment.ack, segment.end());
+            send_rst(&mut self.core, addr, None, segment.ack, end_of(segment));
         }
         self.core.memory.free(chain);
     }
@@ -77,7 +78,7 @@ impl Stack {
             ack: segment.ack,
             wnd: segment.window,
             flags: segment.flags,
-            tcplen: segment.space() as u32,
+            tcplen: tcplen(segment),
             len: segment.len,
             chain: Some(chain),
             recv_data: None,
@@ -110,7 +111,8 @@ impl Stack {
             return true;
         }
         let aborted = self.process_refused(id, app) == Answer::Aborted;
-        if !aborted && !(refused(self) && 0 < tcplen) {
+        let must_wait = refused(self) && 0 < tcplen;
+        if !aborted && !must_wait {
             return true;
         }
         if let Some((pcb, core)) = self.pcb_mut(id)
@@ -161,7 +163,8 @@ impl Stack {
     ) -> Result<(), Gone> {
         self.process(id, addr, seg, segment, app)?;
         if seg.reset {
-            app.on(self, id, addr, Event::Err(Fail::Rst));
+            let state = self.pcb(id).map_or(State::Closed, |pcb| pcb.state);
+            self.tell_err(app, id, addr, state, Fail::Rst);
             self.remove(id);
             self.free(id);
             return Err(Gone);
@@ -338,8 +341,11 @@ impl Stack {
     ) -> Result<(), Gone> {
         let has_listener = self.listeners.iter().any(|listener| listener.port == addr.port);
         let Some((pcb, core)) = self.pcb_mut(id) else { return Err(Gone) };
-        if !seg.flags.has(Flags::ACK) {
-            if seg.flags.has(Flags::SYN) && seg.seq + 1 == pcb.rcv_nxt {
+        // 2.1 looks at the acknowledgement of a SYN first, 2.2 at the SYN.
+        let is_syn = seg.flags.has(Flags::SYN);
+        let syn_first = is_syn && core.options.version == Version::V2_2;
+        if !seg.flags.has(Flags::ACK) || syn_first {
+            if is_syn && seg.seq + 1 == pcb.rcv_nxt {
                 // Another copy of the SYN: ours goes again.
                 pcb.rexmit();
             }
@@ -414,7 +420,7 @@ impl Stack {
             return;
         }
         if segment.flags.has(Flags::ACK) {
-            send_rst(&mut self.core, addr, None, segment.ack, segment.end());
+            send_rst(&mut self.core, addr, None, segment.ack, end_of(segment));
             return;
         }
         let listener = self.listeners.iter().find(|listener| listener.port == addr.port);
@@ -458,13 +464,13 @@ impl Stack {
         if segment.flags.has(Flags::SYN) {
             let window_end = pcb.rcv_nxt + u64::from(pcb.rcv_wnd);
             if between(segment.seq, pcb.rcv_nxt, window_end) {
-                send_rst(core, pcb.addr, Some(id), segment.ack, segment.end());
+                send_rst(core, pcb.addr, Some(id), segment.ack, end_of(segment));
                 return;
             }
         } else if segment.flags.has(Flags::FIN) {
             pcb.tmr = core.ticks;
         }
-        if 0 < segment.space() {
+        if 0 < tcplen(segment) {
             pcb.set(Tf::ACK_NOW);
             let _ = pcb.output(core);
         }
@@ -489,6 +495,16 @@ impl Pcb {
             }
         }
     }
+}
+
+/// Sequence space of a segment as lwIP counts it: SYN and FIN together take one place.
+fn tcplen(segment: &Segment) -> u32 {
+    let bit = segment.flags.has(Flags::SYN) || segment.flags.has(Flags::FIN);
+    segment.len + u32::from(bit)
+}
+
+fn end_of(segment: &Segment) -> u64 {
+    segment.seq + u64::from(tcplen(segment))
 }
 
 /// RFC 2581/3390's first window, as lwIP rounds it. `tcp_priv.h:LWIP_TCP_CALC_INITIAL_CWND`.

@@ -25,7 +25,7 @@ pub enum Duty {
 pub struct MainLoop {
     /// Time from one pass to the next; zero = it comes round whenever there is something to do.
     pub period: SimSpan,
-    /// From when until when the loop is blocked, in order.
+    /// From when until when the loop is blocked, in order; a pass follows at the end at once.
     pub stalls: Vec<(SimTime, SimTime)>,
     /// Frames served in a pass; 0 = all that wait.
     pub rx_per_pass: u32,
@@ -55,7 +55,7 @@ impl MainLoop {
         let mut at = self.round_up(t);
         for &(from, until) in &self.stalls {
             if from <= at && at < until {
-                at = self.round_up(until);
+                at = until;
             }
         }
         at

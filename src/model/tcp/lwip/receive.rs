@@ -269,7 +269,8 @@ impl Pcb {
 
     fn advance(&mut self, core: &Core, space: u32) {
         self.rcv_nxt += u64::from(space);
-        self.rcv_wnd -= space;
+        // lwIP asserts that the window holds it; a FIN behind a full window breaks that.
+        self.rcv_wnd = self.rcv_wnd.saturating_sub(space);
         self.update_rcv_ann_wnd(core);
     }
 

@@ -33,10 +33,11 @@ struct Post;
 
 impl App for Post {
     fn on(&mut self, stack: &mut Stack, pcb: PcbId, addr: Addr, event: Event) -> Answer {
-        if event == Event::Accept && stack.core.options.nodelay {
-            if let Some((pcb, _)) = stack.pcb_mut(pcb) {
-                pcb.set_nodelay(true);
-            }
+        if event == Event::Accept
+            && stack.core.options.nodelay
+            && let Some((pcb, _)) = stack.pcb_mut(pcb)
+        {
+            pcb.set_nodelay(true);
         }
         assert!(stack.mail.len() < MAX_MAIL, "sockets collect their mail");
         stack.mail.push(Mail { pcb, addr, event });

@@ -209,6 +209,21 @@ impl Stack {
         pcb.state = State::Closed;
     }
 
+    /// Tells an application that its connection is gone. Before a connection is accepted no
+    /// application has it: nobody is told.
+    pub(super) fn tell_err(
+        &mut self,
+        app: &mut dyn App,
+        id: PcbId,
+        addr: Addr,
+        state: State,
+        fail: super::Fail,
+    ) {
+        if state != State::SynRcvd {
+            app.on(self, id, addr, Event::Err(fail));
+        }
+    }
+
     /// A port for a connection that we open. `tcp.c:tcp_new_port`.
     pub(super) fn new_port(&mut self) -> Option<u16> {
         for _ in FIRST_LOCAL_PORT..u16::MAX {

@@ -110,11 +110,11 @@ impl Stack {
         while let Some(id) = self.next_unseen() {
             let Some((pcb, core)) = self.pcb_mut(id) else { continue };
             if pcb.slow_tick(core) {
-                let addr = pcb.addr;
+                let (addr, state) = (pcb.addr, pcb.state);
                 pcb.purge(core);
                 self.unlist(id);
                 self.free(id);
-                app.on(self, id, addr, Event::Err(Fail::Abrt));
+                self.tell_err(app, id, addr, state, Fail::Abrt);
             } else {
                 self.poll(id, app);
             }

@@ -258,8 +258,8 @@ impl Pcb {
         self.snd_queuelen -= core.memory.count(head.chain);
         core.memory.realloc(head.chain, split);
         self.snd_queuelen += core.memory.count(head.chain) + core.memory.count(rest.chain);
-        let kept = TcpSeg { len: split, flags: head.flags.without(moved), ..head };
-        self.unsent[0] = kept;
+        // lwIP means to take PSH and FIN off the head, but its macro only adds flags: they stay.
+        self.unsent[0].len = split;
         self.unsent.insert(1, rest);
         if self.unsent.len() == 2 {
             self.unsent_oversize = 0;

@@ -152,9 +152,8 @@ impl Socket {
         if self.loss.probe_end.is_some() {
             self.take_probe_ack(seg.ack, work.flags);
         }
-        let is_dubious = !work.flags.has(NOT_DUP)
-            || work.flags.has(ALERT)
-            || self.loss.phase != Phase::Open;
+        let is_dubious =
+            !work.flags.has(NOT_DUP) || work.flags.has(ALERT) || self.loss.phase != Phase::Open;
         if is_dubious {
             let is_no_dup = work.flags.has(NOT_DUP)
                 || work.flags.has(AckFlags::ADVANCED)

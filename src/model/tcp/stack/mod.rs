@@ -1,12 +1,14 @@
 //! A full TCP end, sans-I/O, that follows the profile `linux` or `rfc`.
 //!
-//! One file per concern: [`state`] (handshake, close), [`send`] (queue, Nagle, cork), [`receive`]
-//! (delayed acknowledgement, out-of-order queue), [`window`] (receive buffer), [`acks`] (what an
-//! acknowledgement does), [`scoreboard`] (SACK, RACK), [`recovery`], [`retransmit`] (RTO, probes),
-//! [`congestion`], [`timers`], [`profile`]. Read `docs/models/tcp.md` before editing.
+//! One file per concern: [`state`] (handshake, close), [`send`] (queue, Nagle, cork), [`output`]
+//! (headers), [`receive`] (in and out of order), [`delayed_ack`], [`window`] (receive buffer),
+//! [`acks`] (what an acknowledgement does), [`scoreboard`] (SACK, RACK), [`recovery`],
+//! [`retransmit`] (RTO, probes), [`congestion`], [`timers`], [`profile`]. Read `docs/models/tcp.md` before editing.
 
 pub mod acks;
 pub mod congestion;
+pub mod delayed_ack;
+pub mod output;
 pub mod profile;
 pub mod receive;
 pub mod recovery;
@@ -21,8 +23,9 @@ use crate::kernel::{SimSpan, SimTime};
 use crate::model::tcp::{Errno, Gauges, Outbox, Running, SockOpt};
 use acks::Rtt;
 use congestion::Cong;
+use delayed_ack::Acks;
 use profile::{Congestion, Profile, StackParams};
-use receive::{Acks, Receive};
+use receive::Receive;
 use recovery::Loss;
 use scoreboard::Rack;
 use send::{NoNagle, Send};
@@ -274,7 +277,7 @@ impl Socket {
             send_capacity: self.send.capacity,
             rcv_nxt: self.recv.next,
             rcv_read: self.recv.read,
-            out_of_order: self.recv.out_of_order_bytes(),
+            out_of_order: self.recv.held_bytes,
             offered: self.recv.offered(),
             n_retransmitted: u64::from(self.loss.n_resent),
         }
@@ -332,3 +335,6 @@ impl Socket {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

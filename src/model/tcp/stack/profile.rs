@@ -129,7 +129,7 @@ params! {
             source "RFC 8985 section 7, net.ipv4.tcp_early_retrans";
         /// Ticks a second.
         hz: Hz = Hz::Hz250, choice, applies restart,
-            name ("Ticks a second (HZ)", "每秒时钟节拍 (HZ)"),
+            name ("Ticks a second (HZ)", "时钟频率 (HZ)"),
             help ("Timers fire on ticks.", "定时器只在节拍上触发。"),
             source "Linux CONFIG_HZ";
         /// How long before the start of the run the last tick was.

@@ -137,16 +137,10 @@ impl Socket {
             return;
         }
         match self.loss.phase {
-            Phase::Recovery => {
-                if !self.go_on_recovering(now, work) {
-                    return;
-                }
-            }
+            Phase::Recovery => self.go_on_recovering(now, work),
             Phase::Loss => {
                 if self.after_timeout(now, work) {
                     self.disorder(now, work);
-                } else {
-                    return;
                 }
             }
             _ => self.disorder(now, work),
@@ -195,14 +189,14 @@ impl Socket {
         work.resend = Resend::Lost;
     }
 
-    /// In recovery; whether lost segments may be sent.
-    fn go_on_recovering(&mut self, now: SimTime, work: &mut AckWork) -> bool {
+    /// In recovery: more may be lost, or it was all needless.
+    fn go_on_recovering(&mut self, now: SimTime, work: &mut AckWork) {
         if !work.flags.has(AckFlags::ADVANCED) {
             if !self.options.sack {
                 self.add_dup_acks(work.n_dup);
             }
         } else if self.undo_partly(work) {
-            return false;
+            return;
         }
         if self.undo_by_dsack() {
             self.stay_open();
@@ -210,12 +204,11 @@ impl Socket {
         self.find_losses(now, work);
         if self.loss.phase != Phase::Recovery {
             if !self.is_time_to_recover() {
-                return false;
+                return;
             }
             self.enter_recovery();
         }
         work.resend = Resend::Lost;
-        true
     }
 
     /// After a timeout: was it needless, is it over? RFC 5682; Linux `tcp_process_loss`.

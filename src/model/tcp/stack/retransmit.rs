@@ -123,8 +123,8 @@ impl Socket {
             if self.congestion_quota() == 0 {
                 break;
             }
-            let is_open = marks.any(Marks::LOST)
-                && !marks.any(Marks(Marks::SACKED.0 | Marks::RESENT.0));
+            let is_open =
+                marks.any(Marks::LOST) && !marks.any(Marks(Marks::SACKED.0 | Marks::RESENT.0));
             if is_open {
                 if !self.resend(now, index, out) {
                     break;

@@ -116,14 +116,7 @@ impl Socket {
         }
     }
 
-    fn mark_range(
-        &mut self,
-        now: SimTime,
-        from: u64,
-        to: u64,
-        is_dup: bool,
-        work: &mut AckWork,
-    ) {
+    fn mark_range(&mut self, now: SimTime, from: u64, to: u64, is_dup: bool, work: &mut AckWork) {
         let mut index = self.index_of(from);
         while index < self.send.n_sent {
             let packet = self.send.queue[index as usize];

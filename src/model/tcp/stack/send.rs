@@ -196,12 +196,7 @@ impl Socket {
     }
 
     /// The buffer is full: what is taken leaves without regard to Nagle.
-    fn write_refused(
-        &mut self,
-        now: SimTime,
-        taken: u32,
-        out: &mut Outbox,
-    ) -> Result<u32, Errno> {
+    fn write_refused(&mut self, now: SimTime, taken: u32, out: &mut Outbox) -> Result<u32, Errno> {
         self.send.refused = true;
         if taken == 0 {
             return Err(Errno::Again);
@@ -440,14 +435,14 @@ impl Socket {
     /// Linux `tcp_sync_mss`, `tcp_bound_to_half_wnd`; RFC 9293 section 3.8.6.2.1.
     pub(super) fn sync_mss(&mut self) {
         let options = if self.options.timestamps { 12 } else { 0 };
-        let mut mss = self.path_mss().min(self.send.peer_mss) - options;
+        let mut mss = self.path_mss().min(self.send.peer_mss.max(MIN_MSS)) - options;
         let cutoff = if u64::from(DEFAULT_MSS) < self.send.max_window {
             self.send.max_window >> 1
         } else {
             self.send.max_window
         };
         if 0 < cutoff && cutoff < u64::from(mss) {
-            mss = (cutoff as u32).max(68 - 40);
+            mss = (cutoff as u32).max(LEAST_MSS);
         }
         self.send.mss = mss;
     }
@@ -517,6 +512,8 @@ impl Socket {
 
 /// RFC 9293 section 3.7.1: what every host can take. Linux `TCP_MSS_DEFAULT`.
 pub const DEFAULT_MSS: u32 = 536;
+/// What the least MTU of IP carries: 68 bytes less 40. Linux `tcp_bound_to_half_wnd`.
+const LEAST_MSS: u32 = 28;
 /// Linux `TCP_MIN_MSS`.
 pub const MIN_MSS: u32 = 88;
 /// Linux `tcp_wmem[2]`.

@@ -1,5 +1,4 @@
-//! The life of a connection: handshake, established, half close, close, reset; and the segments
-//! that leave.
+//! The life of a connection: handshake, established, half close, close, reset.
 //!
 //! Follows RFC 9293 sections 3.5, 3.6 and 3.10.7, Linux tcp_input.c `tcp_rcv_state_process`,
 //! `tcp_validate_incoming`, `tcp_fin`, tcp.c `__tcp_close`. A listening end becomes the
@@ -10,7 +9,7 @@ use crate::model::tcp::stack::receive::INVALID_GAP;
 use crate::model::tcp::stack::send::{NoNagle, Packet, SEGMENT_OVERHEAD};
 use crate::model::tcp::stack::timers::{SendAlarm, Timers};
 use crate::model::tcp::stack::{Options, Socket};
-use crate::model::tcp::{Errno, Flags, Outbox, Sack, Segment, Signal, Stamps};
+use crate::model::tcp::{Errno, Flags, Outbox, Sack, Segment, Signal};
 
 /// How long a closed end answers stray segments. Linux `TCP_TIMEWAIT_LEN`; RFC 9293: 2 MSL.
 pub const TIME_WAIT: SimSpan = SimSpan::s(60);
@@ -18,8 +17,8 @@ pub const TIME_WAIT: SimSpan = SimSpan::s(60);
 pub const SYN_ACK_RETRIES: u32 = 5;
 /// First timeout of SYN and SYN-ACK. RFC 6298 section 2.1.
 pub const FIRST_TIMEOUT: SimSpan = SimSpan::s(1);
-/// What timestamps show at the start of a run, in ms: 0 would mean none.
-pub const STAMP_OFFSET_MS: u32 = 1_000;
+/// Timeout where the handshake gave no round-trip time. Linux `TCP_TIMEOUT_FALLBACK`.
+pub const TIMEOUT_WITHOUT_SAMPLE: SimSpan = SimSpan::s(3);
 
 /// RFC 9293 section 3.3.2.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -284,6 +283,14 @@ impl Socket {
                 self.cong.window = 1;
             }
         }
+    }
+
+    /// RFC 6298 section 5.7: no sample of the round trip was possible. Linux `tcp_init_metrics`.
+    fn set_first_rto(&mut self) {
+        if self.rtt.srtt == 0 {
+            let us = (TIMEOUT_WITHOUT_SAMPLE.as_ns() / 1_000) as u32;
+            (self.rtt.rttvar, self.rtt.mdev, self.rtt.mdev_max) = (us, us, us);
+        }
         self.set_rto();
     }
 
@@ -294,6 +301,7 @@ impl Socket {
         }
         self.send.window = window;
         self.send.max_window = self.send.max_window.max(window);
+        self.set_first_rto();
         self.sync_mss();
         self.guess_peer_mss();
         self.start_tuning(now);
@@ -369,8 +377,8 @@ impl Socket {
         if self.state == State::Closed || self.state == State::TimeWait {
             return;
         }
-        self.push_pending_now(now, out);
         self.check_space(out);
+        self.push_pending_now(now, out);
         self.decide_ack(now, out);
     }
 
@@ -486,6 +494,7 @@ impl Socket {
         self.acks.is_due = true;
         self.read_is_shut = true;
         self.recv.held.clear();
+        self.recv.held_bytes = 0;
         self.acks.sacks = Sack::default();
         out.signals.push(Signal::PeerClosed);
         match self.state {
@@ -528,101 +537,5 @@ impl Socket {
             self.send_ack(now, out);
             self.wait_for_the_end(now);
         }
-    }
-
-    /// Our clock in a timestamp, in ms.
-    #[inline]
-    pub(super) fn stamp(&self, now: SimTime) -> u32 {
-        (now.ns() / 1_000_000) as u32 + STAMP_OFFSET_MS
-    }
-
-    /// A position that the other end accepts. Linux `tcp_acceptable_seq`.
-    fn acceptable_seq(&self) -> u64 {
-        let end = self.window_end();
-        let step = 1_u64 << self.options.own_shift;
-        let is_inside =
-            self.send.nxt <= end || (self.options.scaling && self.send.nxt < end + step);
-        if is_inside { self.send.nxt } else { end }
-    }
-
-    /// Sends an acknowledgement. Linux `tcp_send_ack`.
-    pub(super) fn send_ack(&mut self, now: SimTime, out: &mut Outbox) {
-        if self.state == State::Closed {
-            return;
-        }
-        let seq = self.acceptable_seq();
-        self.send_control(now, Flags::ACK, seq, out);
-    }
-
-    /// Sends a segment without data.
-    pub(super) fn send_control(
-        &mut self,
-        now: SimTime,
-        flags: Flags,
-        seq: u64,
-        out: &mut Outbox,
-    ) {
-        let segment = self.header(now, flags, seq);
-        out.segments.push(segment);
-    }
-
-    /// Sends a segment of the queue. Linux `__tcp_transmit_skb`.
-    pub(super) fn transmit(&mut self, now: SimTime, index: usize, out: &mut Outbox) {
-        self.send.queue[index].sent = now;
-        let Packet { seq, len, flags, .. } = self.send.queue[index];
-        let flags = match self.state {
-            State::SynSent => flags,
-            _ => flags.with(Flags::ACK),
-        };
-        let mut segment = self.header(now, flags, seq);
-        segment.len = len;
-        segment.again = index < self.send.n_sent as usize;
-        out.segments.push(segment);
-        if 0 < len {
-            self.note_data_sent(now);
-        }
-    }
-
-    /// A segment's header: acknowledgement, window and options as they stand.
-    fn header(&mut self, now: SimTime, flags: Flags, seq: u64) -> Segment {
-        let is_syn = flags.has(Flags::SYN);
-        let has_ack = flags.has(Flags::ACK);
-        let mut segment = Segment { flags, seq, ..Segment::default() };
-        if is_syn {
-            self.add_syn_options(has_ack, &mut segment);
-        } else {
-            let n = self.sack_blocks_to_send() as usize;
-            if 0 < n && has_ack && !flags.has(Flags::RST) {
-                let newest = self.acks.dsack.iter().chain(self.acks.sacks.blocks());
-                newest.take(n).for_each(|(from, to)| segment.sack.push(*from, *to));
-            }
-            segment.window = self.offer_window().min(u64::from(u32::MAX)) as u32;
-            segment.window_shift = self.options.own_shift;
-        }
-        let wants_stamps = if is_syn && !has_ack {
-            self.profile.timestamps
-        } else {
-            self.options.timestamps
-        };
-        if wants_stamps {
-            let echo = if has_ack { self.recv.stamp } else { 0 };
-            segment.stamps = Some(Stamps { value: self.stamp(now), echo });
-        }
-        if has_ack {
-            segment.ack = self.recv.next;
-            self.note_ack_sent();
-        }
-        segment
-    }
-
-    fn add_syn_options(&self, has_ack: bool, segment: &mut Segment) {
-        let (scaling, sack) = match has_ack {
-            true => (self.options.scaling, self.options.sack),
-            false => (self.profile.window_scaling, self.profile.sack),
-        };
-        segment.mss = Some(self.recv.advertised_mss.min(u32::from(u16::MAX)) as u16);
-        segment.wscale = scaling.then_some(self.options.own_shift);
-        segment.sack_permitted = sack;
-        segment.window = self.recv.window.min(u64::from(u16::MAX)) as u32;
     }
 }

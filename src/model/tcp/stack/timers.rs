@@ -121,8 +121,7 @@ impl Timers {
     #[inline]
     pub fn next(&self) -> Option<SimTime> {
         let send = self.send.map(|(_, alarm)| alarm.due);
-        let rest =
-            [self.ack, self.compressed, self.syn_ack, self.keep_alive, self.time_wait];
+        let rest = [self.ack, self.compressed, self.syn_ack, self.keep_alive, self.time_wait];
         rest.iter().flatten().map(|alarm| alarm.due).chain(send).min()
     }
 

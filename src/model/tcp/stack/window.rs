@@ -4,9 +4,15 @@
 //! `tcp_grow_window`, `tcp_rcv_space_adjust`, `tcp_measure_rcv_mss`; RFC 9293 section 3.8.6.2.2.
 //! Leaves out memory pressure of the whole machine and coalescing of packets in the buffer.
 
+use std::collections::VecDeque;
+
 use crate::kernel::SimTime;
+use crate::model::tcp::stack::receive::Held;
 use crate::model::tcp::stack::{Options, Socket};
-use crate::model::tcp::{Segment, stack::send::DEFAULT_MSS};
+use crate::model::tcp::{
+    Segment,
+    stack::send::{DEFAULT_MSS, MIN_MSS},
+};
 
 /// Linux `tcp_rmem[1]`.
 const DEFAULT_BUFFER: u64 = 131_072;
@@ -28,8 +34,11 @@ const HEADROOM: u32 = 64;
 const SHARED_INFO: u32 = 320;
 /// Linux `struct sk_buff`, aligned.
 const DESCRIPTOR: u32 = 256;
-/// Short segments do not open the window. Linux `tcp_event_data_recv`.
-const SHORT: u32 = 128;
+
+/// Payload of a packet that small ones are packed into. Linux `SKB_MAX_ORDER(0, 0)`.
+const PACKED_BYTES: u64 = 3_776;
+/// Its memory: a page and a descriptor.
+const PACKED_MEMORY: u32 = 4_352;
 
 /// What buffer tuning remembers. Linux `rcvq_space`, `rcv_rtt_est`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -58,11 +67,11 @@ impl Tuning {
 
     /// Linux `tcp_rcv_rtt_update`.
     fn sample(&mut self, us: u64, by_window: bool) {
-        self.rtt = match (self.rtt, by_window) {
-            (0, _) => us << 3,
-            (old, true) => old.min(us << 3),
-            (old, false) => old - (old >> 3) + us,
-        };
+        if self.rtt == 0 || us << 3 < self.rtt {
+            self.rtt = us << 3;
+        } else if !by_window {
+            self.rtt = self.rtt - (self.rtt >> 3) + us;
+        }
     }
 }
 
@@ -110,7 +119,7 @@ impl Socket {
     /// headroom, packet and shared info; 2304 for 1500 bytes.
     pub(super) fn memory_of(&self, seg: &Segment) -> u32 {
         if !self.profile.truesize {
-            return seg.len;
+            return 0;
         }
         let data = (HEADROOM + seg.ip_bytes()).next_multiple_of(64) + SHARED_INFO;
         data.next_power_of_two() + DESCRIPTOR
@@ -126,21 +135,49 @@ impl Socket {
         self.window_of(self.recv.capacity.saturating_sub(self.recv.memory))
     }
 
-    /// Whether a packet can be taken; the buffer may grow. Linux `tcp_try_rmem_schedule`.
-    pub(super) fn make_room(&mut self, memory: u32) -> bool {
+    /// Whether a packet can be taken: a full buffer grows, is packed, and gives up what is ahead.
+    ///
+    /// Linux `tcp_try_rmem_schedule`, `tcp_prune_queue`. `in_order`: the packet is the next one.
+    pub(super) fn make_room(&mut self, in_order: bool) -> bool {
         if !self.profile.truesize || self.recv.memory <= self.recv.capacity {
             return true;
         }
-        // Linux `tcp_clamp_window`, `tcp_prune_queue`.
+        // Linux `tcp_clamp_window`.
         if !self.recv.capacity_is_set && self.recv.capacity < MAX_BUFFER {
             self.recv.capacity = self.recv.memory.min(MAX_BUFFER);
         }
         if self.recv.capacity < self.recv.memory {
             let least = 2 * u64::from(self.recv.advertised_mss);
             self.recv.threshold = self.recv.clamp.min(least);
+            self.pack_queue();
         }
-        let _ = memory;
-        self.recv.memory <= self.recv.capacity
+        while in_order && self.recv.capacity < self.recv.memory {
+            let Some(last) = self.recv.held.pop_back() else { break };
+            self.recv.held_bytes -= last.to - last.from;
+            self.recv.memory -= u64::from(last.memory);
+            self.acks.sacks = crate::model::tcp::Sack::default();
+        }
+        let is_next = in_order && self.recv.queue.is_empty();
+        is_next || self.recv.memory <= self.recv.capacity
+    }
+
+    /// Packs the bytes of small packets into few. Linux `tcp_collapse`.
+    fn pack_queue(&mut self) {
+        let mut packed: VecDeque<Held> = VecDeque::new();
+        for held in self.recv.queue.drain(..) {
+            match packed.back_mut() {
+                Some(last) if held.to - last.from <= PACKED_BYTES => {
+                    last.to = held.to;
+                    last.memory = (last.memory + held.memory).min(PACKED_MEMORY);
+                }
+                _ => packed.push_back(held),
+            }
+        }
+        let before = self.recv.memory;
+        let queued: u64 = packed.iter().map(|held| u64::from(held.memory)).sum();
+        let ahead: u64 = self.recv.held.iter().map(|held| u64::from(held.memory)).sum();
+        self.recv.queue = packed;
+        self.recv.memory = (queued + ahead).min(before);
     }
 
     /// The first window and its scale. Linux `tcp_select_initial_window`.
@@ -193,7 +230,7 @@ impl Socket {
     pub(super) fn guess_peer_mss(&mut self) {
         let half = u32::try_from(self.recv.window / 2).unwrap_or(u32::MAX);
         let mss = self.recv.advertised_mss.min(self.send.mss);
-        self.acks.peer_mss = mss.min(half).min(DEFAULT_MSS).max(super::send::MIN_MSS);
+        self.acks.peer_mss = mss.min(half).clamp(MIN_MSS, DEFAULT_MSS);
     }
 
     /// Payload per memory changes with the size of segments. Linux `tcp_measure_rcv_mss`.
@@ -224,7 +261,7 @@ impl Socket {
 
     /// Data of good size lets the window grow, acknowledged at once. Linux `tcp_grow_window`.
     pub(super) fn grow_window_threshold(&mut self, seg: &Segment) {
-        if !self.profile.truesize || seg.len < SHORT {
+        if !self.profile.truesize {
             return;
         }
         let most = self.recv.clamp.min(self.free_window());
@@ -295,7 +332,8 @@ impl Socket {
 
     /// RFC 9293 section 3.8.6.2.2: the edge moves by half the buffer or a segment, or not.
     fn plain_window(&self) -> u64 {
-        let free = self.recv.capacity.saturating_sub(self.recv.memory);
+        let taken = self.unread() + self.recv.held_bytes;
+        let free = self.recv.capacity.saturating_sub(taken);
         let most = MAX_PLAIN_WINDOW << self.options.own_shift;
         let free = free.min(most);
         let left = self.recv.offered();
@@ -342,11 +380,14 @@ impl Socket {
     /// The same by timestamps. Linux `tcp_rcv_rtt_measure_ts`.
     pub(super) fn measure_receive_rtt_by_stamps(&mut self, now: SimTime, seg: &Segment) {
         let Some(stamps) = seg.stamps.filter(|_| self.options.timestamps) else { return };
-        if stamps.echo == 0 || stamps.echo == self.recv.tuning.last_echo {
+        let is_news = stamps.echo != 0 && stamps.echo != self.recv.tuning.last_echo;
+        if seg.len == 0 || !is_news {
             return;
         }
         self.recv.tuning.last_echo = stamps.echo;
-        if self.acks.peer_mss <= seg.len {
+        // A reader that is behind would make it too long.
+        let is_read = self.recv.read == self.recv.next || self.recv.tuning.rtt == 0;
+        if self.acks.peer_mss <= seg.len && is_read {
             let ms = self.stamp(now).saturating_sub(stamps.echo).max(1);
             self.recv.tuning.sample(u64::from(ms) * 1_000, false);
         }
