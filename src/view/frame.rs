@@ -6,7 +6,6 @@
 use crate::kernel::{SimSpan, SimTime};
 use crate::model::actor::arrivals::Arrivals;
 use crate::model::actor::requester::Client;
-use crate::model::actor::script::Waits;
 use crate::model::actor::workers::{Job, Workers};
 use crate::model::actor::{Actor, BrokerActor, Producer, Requester};
 use crate::model::channel::Channel;
