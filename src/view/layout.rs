@@ -445,7 +445,7 @@ fn row_form(plan: &Plan, layer: &[usize], free: f32, touch: bool) -> RowForm {
 }
 
 /// Whether there are only scripts: their stage has two columns, and is narrower than others.
-fn is_of_scripts(plan: &Plan) -> bool {
+pub fn is_of_scripts(plan: &Plan) -> bool {
     !plan.kinds.is_empty() && plan.kinds.iter().all(|kind| matches!(kind, Kind::Script { .. }))
 }
 

@@ -165,13 +165,6 @@ impl Staged<'_> {
             };
             let unread = path.waiting[1];
             let text = if 1 < unread { fill(UNREAD, lang, &[&count(unread)]) } else { text };
-            if let (Some(rate), false, None) = (path.wire, self.layout.turned, path.rate) {
-                let base = middle.y - pipe.width / 2.0 - 22.0;
-                let face = plain(11.0, Token::Ink3);
-                let room = pipe.length + 4.0;
-                let rate = rate.label(lang);
-                pen.first(pt(middle.x, base), Anchor::Middle, face, room, &[&rate]);
-            }
             let text = match (path.wire, path.rate, path.is_cut) {
                 (Some(_), None, false) => delay.clone(),
                 _ => text,
@@ -188,6 +181,13 @@ impl Staged<'_> {
             let alone = self.is_alone(n) || path.is_cut || path.is_flow;
             if !alone {
                 continue;
+            }
+            if let (Some(rate), false, None) = (path.wire, self.layout.turned, path.rate) {
+                let base = middle.y - pipe.width / 2.0 - 22.0;
+                let face = plain(11.0, Token::Ink3);
+                let room = pipe.length + 4.0;
+                let rate = rate.label(lang);
+                pen.first(pt(middle.x, base), Anchor::Middle, face, room, &[&rate]);
             }
             let (at, anchor, room) = if self.layout.turned {
                 let room = middle.x - pipe.width / 2.0 - 20.0;
