@@ -26,7 +26,8 @@ const HIGHER: f32 = 1.6;
 pub fn write(outcome: &Outcome, folder: &Folder, lang: Lang) -> Result<(), String> {
     // The charts end where the run does: a run to 2 s has no empty 10 s beside it.
     let end = outcome.reached().max(SimTime::from_ns(1));
-    for track in Track::ALL {
+    let tcp = outcome.session.seen().readings.ends().next().is_some();
+    for &track in Track::list(tcp) {
         let mut chart = chart(track, outcome.session.seen(), end, end, lang);
         if track != Track::Distribution {
             let ticks = time_ticks(end, WIDTH - 2.0 * MARGIN - LABELS).into_iter();

@@ -8,12 +8,15 @@ use crate::model::actor::Actor;
 use crate::model::channel::Channel;
 use crate::model::ground::Lane;
 use crate::model::message::Parcel;
+use crate::model::tcp::TimerKind;
 use crate::model::{ActorId, ChannelId, Command, Fact, MsgId, Node};
 use crate::param::{Lang, Text};
 use crate::world::World;
 use crate::world::arena::ActorState;
 
 use super::Look;
+use super::ladder::words::timer_name;
+use super::next_tcp;
 use super::numbers::{count, percent};
 use super::tcp_words;
 use super::words::{Cast, Ink, Run, Sentence, number, part, sentence};
@@ -172,7 +175,7 @@ pub fn tell(fact: &Fact, cast: &Cast, lang: Lang) -> Sentence {
 }
 
 /// Who writes to a channel, and who reads from it.
-fn ends(cast: &Cast, channel: ChannelId, back: bool, lang: Lang) -> (Run, Run) {
+pub(super) fn ends(cast: &Cast, channel: ChannelId, back: bool, lang: Lang) -> (Run, Run) {
     let (from, to) = cast.ends.get(channel.index()).copied().unwrap_or_default();
     let (writer, reader) = if back { (to, from) } else { (from, to) };
     (cast.actor(writer, lang), cast.actor(reader, lang))
@@ -354,6 +357,7 @@ pub fn next(world: &World, cast: &Cast, lang: Lang) -> Option<Next> {
             Actor::Broker(_) | Actor::Consumer(_) | Actor::Responder(_) | Actor::Script(_) => {}
         }
     }
+    next_tcp::offer_all(world, &mut offer);
     if let Some((at, command)) = world.faults.iter().find(|(at, _)| world.now() < *at) {
         offer(*at, fault(command));
     }
@@ -363,13 +367,51 @@ pub fn next(world: &World, cast: &Cast, lang: Lang) -> Option<Next> {
 
 /// What can come next.
 #[derive(Clone, Copy)]
-enum What {
-    Arrives { msg: MsgId, reader: ActorId, is_ack: bool },
-    Ends { msg: MsgId, actor: ActorId },
-    Sends { actor: ActorId },
-    Asks { actor: ActorId },
-    Crashes { actor: ActorId },
-    Restarts { actor: ActorId },
+pub(super) enum What {
+    Arrives {
+        msg: MsgId,
+        reader: ActorId,
+        is_ack: bool,
+    },
+    Ends {
+        msg: MsgId,
+        actor: ActorId,
+    },
+    Sends {
+        actor: ActorId,
+    },
+    Asks {
+        actor: ActorId,
+    },
+    Crashes {
+        actor: ActorId,
+    },
+    Restarts {
+        actor: ActorId,
+    },
+    /// A timer goes off at that end.
+    Timer {
+        timer: TimerKind,
+        actor: ActorId,
+    },
+    /// The first segment of a connection lands.
+    Syn {
+        reader: ActorId,
+    },
+    /// A segment without data lands.
+    Ack {
+        ack: u64,
+        reader: ActorId,
+    },
+    /// A segment with data lands.
+    Bytes {
+        bytes: u32,
+        reader: ActorId,
+    },
+    /// A script goes on after a pause.
+    GoesOn {
+        actor: ActorId,
+    },
     Changes,
 }
 
@@ -401,6 +443,24 @@ impl What {
             What::Asks { actor: id } => say("{0} asks", "{0}请求", &[actor(id)]),
             What::Crashes { actor: id } => say("{0} crashes", "{0}崩溃", &[actor(id)]),
             What::Restarts { actor: id } => say("{0} restarts", "{0}重启", &[actor(id)]),
+            What::Timer { timer, actor: id } => say(
+                "the {0} of {1} goes off",
+                "{1}的{0}到期",
+                &[part(timer_name(timer).get(lang), Ink::Strong), actor(id)],
+            ),
+            What::Ack { ack, reader } => {
+                let ack = part(ack.to_string(), Ink::Strong);
+                say("ACK {0} reaches {1}", "ACK {0} 到达{1}", &[ack, actor(reader)])
+            }
+            What::Syn { reader } => {
+                let syn = part("SYN", Ink::Strong);
+                say("{0} reaches {1}", "{0} 到达{1}", &[syn, actor(reader)])
+            }
+            What::Bytes { bytes, reader } => {
+                let bytes = part(count(u64::from(bytes)), Ink::Strong);
+                say("{0} B reach {1}", "{0} B 到达{1}", &[bytes, actor(reader)])
+            }
+            What::GoesOn { actor: id } => say("{0} goes on", "{0}继续", &[actor(id)]),
             What::Changes => say("a planned change", "计划中的变化", &[]),
         }
     }

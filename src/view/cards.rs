@@ -58,6 +58,10 @@ impl Cards<'_, '_> {
         }
         let full = place.density == Density::Full;
         match &card.body {
+            Body::Script(script) if full => {
+                self.host(actor, rect, card.profile, (script, &card.ends));
+            }
+            Body::Script(script) => self.host_row(actor, rect, (script, &card.ends)),
             Body::Broker { queues, held, waiting } => {
                 self.broker(actor, card, rect, (queues, held, *waiting), full);
             }
@@ -134,8 +138,7 @@ impl Cards<'_, '_> {
                 self.work_and_memory((works, *workers), (buffer, outgoing), bar, place.memory);
             }
             Body::Requester { .. } => self.requester(card, rect),
-            Body::Script { .. } => self.script_card(card, rect),
-            Body::Broker { .. } => {}
+            Body::Script(_) | Body::Broker { .. } => {}
         }
     }
 
@@ -400,11 +403,7 @@ impl Cards<'_, '_> {
                 let short = format!("{}/{}", count(*n_waiting), count(*clients));
                 self.pen.first(at, Anchor::End, face, room, &[&text, &short]);
             }
-            Body::Script { .. } => {
-                let (step, waits) = self.script_words(card);
-                self.pen.first(at, Anchor::End, face, room, &[&step, &waits]);
-            }
-            Body::Broker { .. } => {}
+            Body::Script(_) | Body::Broker { .. } => {}
         }
     }
 
@@ -423,7 +422,7 @@ impl Cards<'_, '_> {
             }
             Body::Producer { outbox, .. } => (0.0, Token::Sunken, Some(outbox.total)),
             Body::Requester { n_waiting, .. } => (0.0, Token::Sunken, Some(*n_waiting)),
-            Body::Script { .. } => (0.0, Token::Sunken, None),
+            Body::Script(_) => (0.0, Token::Sunken, None),
         };
         if 0.0 < share {
             let w = inner.w * share.clamp(0.0, 1.0);

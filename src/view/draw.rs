@@ -213,6 +213,35 @@ pub enum Shape {
         /// How it is drawn.
         line: Stroke,
     },
+    /// A filled outline through the points.
+    Area {
+        /// The points, at least three.
+        points: Vec<Point>,
+        /// Inside.
+        fill: Token,
+    },
+    /// A filled rectangle with a pattern in the colour of the ground.
+    Bar {
+        /// Where.
+        rect: Rect,
+        /// Inside.
+        fill: Token,
+        /// Its pattern.
+        pattern: Pattern,
+    },
+    /// A timer in the colour of what it causes; it fills as it runs, from the top clockwise.
+    Timer {
+        /// Middle.
+        centre: Point,
+        /// Outer radius of its face.
+        radius: f32,
+        /// How much has passed, 0 to 1.
+        passed: f32,
+        /// Colour.
+        ink: Token,
+        /// Whether it is the next thing that matters: a ring stands around it.
+        next: bool,
+    },
     /// A clock that fills as it runs, from the top clockwise.
     Clock {
         /// Middle.
@@ -281,6 +310,11 @@ impl Scene {
     /// A filled rectangle with round corners.
     pub fn fill(&mut self, rect: Rect, radius: f32, ink: Token) {
         self.shapes.push(Shape::Box { rect, radius, fill: Some(ink), line: None });
+    }
+
+    /// A filled rectangle with a pattern.
+    pub fn bar(&mut self, rect: Rect, fill: Token, pattern: Pattern) {
+        self.shapes.push(Shape::Bar { rect, fill, pattern });
     }
 
     /// A card: filled and outlined.

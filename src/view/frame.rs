@@ -6,7 +6,6 @@
 use crate::kernel::{SimSpan, SimTime};
 use crate::model::actor::arrivals::Arrivals;
 use crate::model::actor::requester::Client;
-use crate::model::actor::script::Waits;
 use crate::model::actor::workers::{Job, Workers};
 use crate::model::actor::{Actor, BrokerActor, Producer, Requester};
 use crate::model::channel::Channel;
@@ -14,11 +13,13 @@ use crate::model::channel::ideal::{Flying, LaneState};
 use crate::model::ground::Lane;
 use crate::model::message::Parcel;
 use crate::model::{ActorId, ChannelId, Command, MsgId};
-use crate::param::{Amount, Rate};
+use crate::param::{Amount, BitRate, Rate};
 use crate::world::World;
 use crate::world::arena::{ActorNode, ActorState};
 
 use super::draw::Glyph;
+use super::ends::{End, Script};
+use super::frame_tcp::{ends_of, profile_of, script_of};
 
 /// Most cells of one row that are listed.
 pub const CELLS: usize = 400;
@@ -59,6 +60,8 @@ pub struct Path {
     pub rate: Option<f64>,
     /// They are drawn as a flow, not as dots.
     pub is_flow: bool,
+    /// A wire's bit rate; an ideal path has none.
+    pub wire: Option<BitRate>,
     /// Messages that wait at the entrance and at the exit.
     pub waiting: [u64; 2],
 }
@@ -103,6 +106,10 @@ pub struct Card {
     pub life: Life,
     /// What it holds and does.
     pub body: Body,
+    /// Its ends of TCP connections, in the order of its ports.
+    pub ends: Vec<End>,
+    /// The profile of its host, if it has such ends.
+    pub profile: &'static str,
 }
 
 /// What an actor holds and does, by kind.
@@ -157,18 +164,7 @@ pub enum Body {
         next: Option<SimSpan>,
     },
     /// A script.
-    Script {
-        /// Its text.
-        lines: Vec<String>,
-        /// The line that it is at; `None` when it is over.
-        at: Option<u16>,
-        /// What that step waits for.
-        waits: Waits,
-        /// For how long already.
-        since: SimSpan,
-        /// The turn of the innermost block, and how many there are.
-        turn: Option<(u32, u32)>,
-    },
+    Script(Script),
 }
 
 /// A queue.
@@ -262,6 +258,7 @@ impl Frame {
                 is_cut: ideal.is_cut,
                 rate: rates[0].or(rates[1]).filter(|_| is_flow || many),
                 is_flow,
+                wire: None,
                 waiting: [waits(forth.stalled.len()), waits(forth.inbox.len())],
             });
             if !is_flow && frame.dots.len() < DOTS {
@@ -368,15 +365,9 @@ fn card(world: &World, n: usize, node: &ActorNode) -> Card {
         Actor::Consumer(consumer) => worker_body(now, &consumer.workers, &consumer.outgoing),
         Actor::Responder(responder) => worker_body(now, &responder.workers, &Default::default()),
         Actor::Requester(requester) => requester_body(now, requester),
-        Actor::Script(script) => Body::Script {
-            lines: script.params.r#do.0.clone(),
-            at: script.line(),
-            waits: script.waits,
-            since: now.since(script.since),
-            turn: script.turn(),
-        },
+        Actor::Script(script) => Body::Script(script_of(now, script)),
     };
-    Card { life, body }
+    Card { life, body, ends: ends_of(world, node), profile: profile_of(world, node) }
 }
 
 fn producer_body(world: &World, producer: &Producer) -> Body {

@@ -11,6 +11,9 @@ use crate::observe::{Account, Parts, Seen};
 use crate::param::{Lang, Text};
 use crate::view::caption::tell;
 use crate::view::draw::{Glyph, Pattern};
+use crate::view::inspect_chain::{Chain, chain_of};
+use crate::view::ladder::Tape;
+use crate::view::ladder::pick::last_sent;
 use crate::view::tokens::Token;
 use crate::view::words::Cast;
 use crate::view::{Chosen, numbers};
@@ -37,6 +40,8 @@ pub struct Inspection {
     pub parts: Vec<Part>,
     /// What the parts sum to: its name and figure.
     pub total: Option<(String, String)>,
+    /// Why TCP kept a message, one thing after the other.
+    pub chain: Option<Chain>,
     /// Figures of an actor or channel.
     pub figures: Vec<(String, String)>,
     /// The story of a message, oldest first.
@@ -181,6 +186,7 @@ impl Subject<'_> {
             state,
             sentence: self.why(msg, account.as_ref(), last),
             story: self.steps(&facts),
+            chain: chain_of(msg, &facts, self.before(msg, &facts), self.cast, self.lang),
             ..Inspection::default()
         };
         if let Some(account) = account {
@@ -192,6 +198,15 @@ impl Subject<'_> {
             inspection.total = Some((self.word(name), numbers::span(whole)));
         }
         inspection
+    }
+
+    /// The message whose bytes left before those of another one began to wait.
+    fn before(&self, msg: MsgId, facts: &[(SimTime, Fact)]) -> Option<MsgId> {
+        let segments = &self.seen.segments;
+        let born = facts.first().map(|(at, _)| *at)?;
+        let held = segments.brackets.iter().find(|b| b.msg == Some(msg) && born <= b.from)?;
+        let tape = Tape { flights: &segments.flights, brackets: &segments.brackets };
+        last_sent(tape, held)
     }
 
     /// The shape of a message's state and a word for it.

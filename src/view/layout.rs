@@ -5,6 +5,7 @@
 //! knows kinds and connections, not what happens: the same scenario always stands the same way.
 
 use super::draw::{Point, Rect, pt};
+use super::host_card;
 use super::pipe::{Pipe, bend};
 
 /// What kind of card an actor gets.
@@ -24,6 +25,11 @@ pub enum Kind {
     },
     /// Asks and waits.
     Requester,
+    /// A script on its host: steps, buffers, timers.
+    Script {
+        /// Lines of its text.
+        lines: u16,
+    },
 }
 
 /// Where a worker's own memory is drawn.
@@ -148,13 +154,19 @@ const WIDEST: f32 = 236.0;
 const TURN_BELOW: f32 = 800.0;
 /// Below this width the stage in a frame is turned.
 const TURN_BELOW_EMBED: f32 = 480.0;
+/// Below this width two columns of scripts are turned.
+const TURN_BELOW_SCRIPTS: f32 = 520.0;
 /// Widest share of the stage that columns of bars may take.
 const BARS_SHARE: f32 = 0.42;
 
 /// Lays out `plan` in `room`.
 pub fn layout(plan: &Plan, room: Room) -> Layout {
-    let turn_below = if room.embed { TURN_BELOW_EMBED } else { TURN_BELOW };
     let layers = layers(plan);
+    let turn_below = match room.embed {
+        _ if is_of_scripts(plan) && layers.len() <= 2 => TURN_BELOW_SCRIPTS,
+        true => TURN_BELOW_EMBED,
+        false => TURN_BELOW,
+    };
     let mut out = if room.width < turn_below {
         turned(plan, &layers, room)
     } else {
@@ -218,6 +230,8 @@ fn size(kind: Kind, density: Density, embed: bool) -> (f32, f32) {
         (Kind::Consumer { .. }, Density::Full) if embed => (172.0, 42.0),
         (Kind::Consumer { memory: Memory::Below }, Density::Full) => (188.0, 98.0),
         (Kind::Consumer { .. }, Density::Full) => (188.0, 72.0),
+        (Kind::Script { lines }, Density::Full) => (226.0, host_card::height(lines)),
+        (Kind::Script { .. }, Density::Row) => (226.0, 58.0),
         (Kind::Broker { .. }, Density::Row) => (220.0, 64.0),
         (_, Density::Row) => (158.0, 34.0),
         (Kind::Broker { .. }, Density::Bar) => (120.0, 30.0),
@@ -358,7 +372,7 @@ fn button(kind: Kind, density: Density, rect: Rect, embed: bool) -> Option<Rect>
         Rect::new(rect.right() - 64.0, y, 56.0, h)
     };
     match (kind, density) {
-        (Kind::Broker { .. }, _) | (_, Density::Bar) => None,
+        (Kind::Broker { .. } | Kind::Script { .. }, _) | (_, Density::Bar) => None,
         (Kind::Producer | Kind::Requester, Density::Full) if !embed => {
             Some(Rect::new(rect.x, rect.bottom() + 8.0, rect.w, 26.0))
         }
@@ -415,8 +429,11 @@ const BESIDE: f32 = 10.0;
 fn row_form(plan: &Plan, layer: &[usize], free: f32, touch: bool) -> RowForm {
     let card =
         layer.iter().map(|&a| turned_height(plan.kinds[a], Density::Full)).fold(0.0, f32::max);
-    let works = layer.iter().any(|&a| !sends(plan.kinds[a]) && !is_broker(plan.kinds[a]));
-    let least = if layer.iter().any(|&a| is_broker(plan.kinds[a])) { 240.0 } else { 100.0 };
+    let scripts = layer.iter().any(|&a| matches!(plan.kinds[a], Kind::Script { .. }));
+    let works =
+        !scripts && layer.iter().any(|&a| !sends(plan.kinds[a]) && !is_broker(plan.kinds[a]));
+    let wide = layer.iter().any(|&a| is_broker(plan.kinds[a]));
+    let least = if wide || scripts { 240.0 } else { 100.0 };
     let most = ((free + BESIDE) / (least + BESIDE)).floor().max(1.0) as usize;
     let across = layer.len().min(most);
     let lines = layer.len().div_ceil(across);
@@ -425,6 +442,11 @@ fn row_form(plan: &Plan, layer: &[usize], free: f32, touch: bool) -> RowForm {
     let mut form = RowForm { density: Density::Full, across, lines, card, button };
     while 2 < form.lines && form.flatten(plan, layer, free) {}
     form
+}
+
+/// Whether there are only scripts: their stage has two columns, and is narrower than others.
+pub fn is_of_scripts(plan: &Plan) -> bool {
+    !plan.kinds.is_empty() && plan.kinds.iter().all(|kind| matches!(kind, Kind::Script { .. }))
 }
 
 fn is_broker(kind: Kind) -> bool {
@@ -441,6 +463,8 @@ fn turned_height(kind: Kind, density: Density) -> f32 {
         }
         (Kind::Consumer { memory: Memory::Below }, Density::Full) => 76.0,
         (Kind::Consumer { .. }, Density::Full) => 56.0,
+        (Kind::Script { lines }, Density::Full) => host_card::turned_height(lines),
+        (Kind::Script { .. }, Density::Row) => 58.0,
         (Kind::Broker { .. }, Density::Row) => 64.0,
         (_, Density::Row) => 34.0,
         (Kind::Broker { .. }, Density::Bar) => 34.0,
@@ -492,7 +516,8 @@ impl RowForm {
             let y = corner.y + line as f32 * (height + gap(self.density));
             let mut rect = Rect::new(x, y, slot, height);
             let full = self.density == Density::Full;
-            let button = if full && self.across == 1 && !is_broker(kind) {
+            let bare = is_broker(kind) || matches!(kind, Kind::Script { .. });
+            let button = if full && self.across == 1 && !bare {
                 let w = 98.0_f32.min(slot * 0.36);
                 rect.w = slot - w - beside;
                 Some(Rect::new(rect.right() + beside, y, w, height))

@@ -4,11 +4,12 @@
 //! from [`Frame::dots`].
 
 use crate::model::{ActorId, MsgId};
-use crate::param::{Lang, Said, Text};
+use crate::param::{Lang, Param, Said, Text};
 
 use super::caption::Caption;
 use super::cards::Cards;
 use super::draw::{Anchor, Glyph, Pen, Point, Rect, Scene, Shape, bold, plain, pt};
+use super::ends::{End, Script};
 use super::frame::{Body, Dot, Frame, Life};
 use super::layout::{Kind, Layout, Memory, Plan};
 use super::numbers::{clock, count, instant, percent, short_span, span};
@@ -73,7 +74,8 @@ pub fn plan(frame: &Frame, cast: &Cast) -> Plan {
             };
             Kind::Consumer { memory }
         }
-        Body::Requester { .. } | Body::Script { .. } => Kind::Requester,
+        Body::Requester { .. } => Kind::Requester,
+        Body::Script(script) => Kind::Script { lines: script.lines.len() as u16 },
     };
     Plan {
         kinds: frame.cards.iter().map(|card| &card.body).enumerate().map(kind).collect(),
@@ -163,6 +165,10 @@ impl Staged<'_> {
             };
             let unread = path.waiting[1];
             let text = if 1 < unread { fill(UNREAD, lang, &[&count(unread)]) } else { text };
+            let text = match (path.wire, path.rate, path.is_cut) {
+                (Some(_), None, false) => delay.clone(),
+                _ => text,
+            };
             let text = match path.rate {
                 Some(rate) => fill(FLOW, lang, &[&count(round_rate(rate))]),
                 None => text,
@@ -175,6 +181,13 @@ impl Staged<'_> {
             let alone = self.is_alone(n) || path.is_cut || path.is_flow;
             if !alone {
                 continue;
+            }
+            if let (Some(rate), false, None) = (path.wire, self.layout.turned, path.rate) {
+                let base = middle.y - pipe.width / 2.0 - 22.0;
+                let face = plain(11.0, Token::Ink3);
+                let room = pipe.length + 4.0;
+                let rate = rate.label(lang);
+                pen.first(pt(middle.x, base), Anchor::Middle, face, room, &[&rate]);
             }
             let (at, anchor, room) = if self.layout.turned {
                 let room = middle.x - pipe.width / 2.0 - 20.0;
@@ -319,7 +332,7 @@ pub fn stage_says(frame: &Frame, lang: Lang) -> String {
                 worked += works.len() as u64;
             }
             Body::Producer { outbox, .. } => waiting += outbox.total,
-            Body::Requester { .. } | Body::Script { .. } => {}
+            Body::Requester { .. } | Body::Script(_) => {}
         }
     }
     let on_the_way = frame.dots.iter().filter(|dot| dot.glyph != Glyph::Ack).count() as u64;
@@ -370,13 +383,25 @@ pub fn twin(frame: &Frame, cast: &Cast, lang: Lang) -> Vec<TwinRow> {
                 }
             }
             Body::Requester { n_waiting, .. } => fill(ASKED, lang, &[&count(*n_waiting)]),
-            Body::Script { lines, at, .. } => {
-                at.and_then(|at| lines.get(usize::from(at))).cloned().unwrap_or_default()
-            }
+            Body::Script(script) => script_holds(script, &card.ends, lang),
         };
         [cast.name(ActorId(n as u16), lang).to_string(), state, holds]
     };
     frame.cards.iter().enumerate().map(row).collect()
+}
+
+const AT_STEP: Text = Text::new(
+    "at {0}; not acknowledged: {1}; not sent: {2}; unread: {3}",
+    "执行到 {0}；未确认 {1}；未发送 {2}；未读 {3}",
+);
+
+/// A script's step, and its buffers.
+fn script_holds(script: &Script, ends: &[End], lang: Lang) -> String {
+    let line = script.current.and_then(|line| script.lines.get(line));
+    let line = line.map_or(NOTHING.get(lang), |line| line.trim());
+    let bytes = |of: fn(&End) -> u64| format!("{} B", count(ends.iter().map(of).sum()));
+    let parts = [bytes(|end| end.sent.0), bytes(|end| end.held.0), bytes(|end| end.unread)];
+    fill(AT_STEP, lang, &[line, &parts[0], &parts[1], &parts[2]])
 }
 
 /// Which dot lies nearest to a point, within reach of a finger or a pointer.

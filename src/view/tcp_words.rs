@@ -2,8 +2,9 @@
 
 use crate::model::fact::{Fact, Lost};
 use crate::model::message::MsgId;
-use crate::model::tcp::{Errno, Hold, TimerKind};
+use crate::model::tcp::{Errno, Flags, Hold, TimerKind};
 use crate::param::{Lang, Text};
+use crate::view::caption::ends;
 use crate::view::words::{Cast, Ink, Run, Sentence, number, part, sentence};
 
 /// How much such a fact deserves to be told; see [`rank`](crate::view::caption::rank).
@@ -28,6 +29,18 @@ pub(super) fn tell(fact: &Fact, cast: &Cast, lang: Lang) -> Sentence {
     match *fact {
         Fact::Landed { msg, channel, .. } => {
             say("{0} has crossed {1}.", "{0} 已穿过{1}。", &[number(msg), path(channel)])
+        }
+        Fact::SegmentDeparted { channel, back, flags, len: 0, .. } => {
+            let (from, to) = ends(cast, channel, back, lang);
+            let flags = Flags(flags);
+            let name = match (flags.has(Flags::SYN), flags.has(Flags::FIN), flags.has(Flags::RST)) {
+                (_, _, true) => "RST",
+                (true, _, _) => "SYN",
+                (_, true, _) => "FIN",
+                _ => "ACK",
+            };
+            let parts = [part(name, Ink::Strong), from, to];
+            say("{0} leaves {1} for {2}.", "{0} 从{1}发往{2}。", &parts)
         }
         Fact::SegmentDeparted { channel, again, len, seq, .. } => {
             let parts = [plain(&len.to_string()), plain(&seq.to_string()), path(channel)];

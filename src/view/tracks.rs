@@ -27,10 +27,31 @@ pub enum Track {
     Causes,
     /// How often which latency was.
     Distribution,
+    /// TCP: congestion window and bytes in flight.
+    Window,
+    /// TCP: round trips and the timeout.
+    RoundTrip,
+    /// TCP: bytes acknowledged a second.
+    Goodput,
 }
 
 impl Track {
-    /// Every chart, as they stand below each other.
+    /// Charts of a scenario with TCP, as they stand below each other.
+    pub const TCP: [Track; 6] = [
+        Track::Latency,
+        Track::Causes,
+        Track::Window,
+        Track::RoundTrip,
+        Track::Goodput,
+        Track::Distribution,
+    ];
+
+    /// The charts of a scenario.
+    pub const fn list(tcp: bool) -> &'static [Track] {
+        if tcp { &Track::TCP } else { &Track::ALL }
+    }
+
+    /// Charts of a scenario without TCP, as they stand below each other.
     pub const ALL: [Track; 5] =
         [Track::Latency, Track::Depth, Track::Throughput, Track::Causes, Track::Distribution];
 
@@ -39,7 +60,8 @@ impl Track {
         match self {
             Track::Latency => 70.0,
             Track::Depth => 56.0,
-            Track::Throughput => 58.0,
+            Track::Throughput | Track::Goodput | Track::RoundTrip => 58.0,
+            Track::Window => 76.0,
             Track::Causes => 100.0,
             Track::Distribution => 96.0,
         }
@@ -49,6 +71,7 @@ impl Track {
     pub fn small_height(self) -> f32 {
         match self {
             Track::Latency | Track::Depth | Track::Throughput => 84.0,
+            Track::Window | Track::RoundTrip | Track::Goodput => 84.0,
             Track::Causes | Track::Distribution => 104.0,
         }
     }
@@ -61,6 +84,9 @@ impl Track {
             Track::Throughput => "throughput",
             Track::Causes => "causes",
             Track::Distribution => "distribution",
+            Track::Window => "window",
+            Track::RoundTrip => "round-trip",
+            Track::Goodput => "goodput",
         }
     }
 }
@@ -97,16 +123,19 @@ pub fn chart(track: Track, seen: &Seen, now: SimTime, until: SimTime, lang: Lang
         Track::Depth => reader.depth(),
         Track::Throughput => reader.throughput(),
         Track::Causes => reader.causes(),
+        Track::Window => reader.window(),
+        Track::RoundTrip => reader.round_trip(),
+        Track::Goodput => reader.goodput(),
         Track::Distribution => return reader.distribution(),
     };
     Chart { x: (0.0, until.ns().max(1) as f64), ..chart }
 }
 
 /// What the charts are read from.
-struct Reader<'a> {
-    seen: &'a Seen,
-    now: SimTime,
-    lang: Lang,
+pub(super) struct Reader<'a> {
+    pub seen: &'a Seen,
+    pub now: SimTime,
+    pub lang: Lang,
     bucket: SimSpan,
 }
 
@@ -121,7 +150,7 @@ impl Reader<'_> {
         rows
     }
 
-    fn entry(&self, mark: Mark, name: &str, value: String) -> Entry {
+    pub fn entry(&self, mark: Mark, name: &str, value: String) -> Entry {
         Entry { mark, name: name.to_string(), value }
     }
 
@@ -348,7 +377,7 @@ impl Reader<'_> {
     }
 }
 
-fn curve(points: Vec<(f64, f64)>, ink: Token, width: f32, dashed: bool) -> Layer {
+pub(super) fn curve(points: Vec<(f64, f64)>, ink: Token, width: f32, dashed: bool) -> Layer {
     Layer::Line { points, ink, width, dashed }
 }
 
@@ -357,7 +386,7 @@ fn area(points: Vec<(f64, f64, f64)>, ink: Token) -> Layer {
 }
 
 /// The least 1, 2, 3 or 5 times a power of ten that is not below `value`.
-fn round_up(value: f64) -> f64 {
+pub(super) fn round_up(value: f64) -> f64 {
     let mut unit = 1.0;
     while unit * 10.0 < value {
         unit *= 10.0;
@@ -370,7 +399,7 @@ fn round_up(value: f64) -> f64 {
 }
 
 /// Top and ticks of an axis of spans in ns.
-fn span_axis(greatest: f64) -> (f64, Vec<(f64, String)>) {
+pub(super) fn span_axis(greatest: f64) -> (f64, Vec<(f64, String)>) {
     if greatest <= 0.0 {
         return (1.0, Vec::new());
     }
@@ -478,9 +507,14 @@ pub fn charts_say(seen: &Seen, now: SimTime, lang: Lang) -> String {
 }
 
 /// The charts as rows of name and value, for those who do not see them.
-pub fn twin(seen: &Seen, now: SimTime, until: SimTime, lang: Lang) -> Vec<[String; 3]> {
-    let charts = Track::ALL.map(|track| chart(track, seen, now, until, lang));
-    let rows = charts.into_iter().flat_map(|chart| {
+pub fn twin(
+    tracks: &[Track],
+    seen: &Seen,
+    (now, until): (SimTime, SimTime),
+    lang: Lang,
+) -> Vec<[String; 3]> {
+    let charts = tracks.iter().map(|track| chart(*track, seen, now, until, lang));
+    let rows = charts.flat_map(|chart| {
         let title = chart.title;
         chart.entries.into_iter().map(move |entry| [title.clone(), entry.name, entry.value])
     });

@@ -88,6 +88,20 @@ pub enum Act {
     Sheet(Sheet),
     /// What a narrow screen shows.
     Tab(Tab),
+    /// The ladder shows a shorter (positive) or longer stretch of time, around a share of its height
+    /// or around the shown instant.
+    Zoom {
+        /// Steps.
+        steps: f64,
+        /// The share of the height that stays.
+        around: Option<f64>,
+    },
+    /// The ladder moves by a share of its height; later is positive.
+    Pan(f64),
+    /// The ladder shows the whole run, or goes back.
+    Fit,
+    /// The segments up to the shown instant as a file.
+    Capture,
     /// The side column, on middle screens.
     Drawer(bool),
 }

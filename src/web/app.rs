@@ -14,6 +14,7 @@ use crate::web::icons::patterns;
 use crate::web::inspector::{Events, Inspector};
 use crate::web::knobs::KnobsPanel;
 use crate::web::lab::LabHandle;
+use crate::web::ladder::LadderPanel;
 use crate::web::ledger::LedgerBar;
 use crate::web::notices::Notices;
 use crate::web::readout::{Readout, Story};
@@ -30,6 +31,7 @@ const TRACKS: Text = Text::new("Charts over time", "随时间变化的图表");
 const SIDE: Text = Text::new("Knobs and inspector", "参数与检视");
 const PANELS: Text = Text::new("Panels", "面板");
 const CHARTS: Text = Text::new("Charts", "图表");
+const LADDER: Text = Text::new("Ladder", "时序图");
 const KNOBS: Text = Text::new("Knobs", "参数");
 const CHOSEN: Text = Text::new("Chosen", "已选中");
 const LEDGER: Text = Text::new("Ledger", "账目");
@@ -76,6 +78,7 @@ fn Page(props: &PageProps) -> Html {
         Place::Gallery => html! {
             <div class="gallery">{ top }<Gallery lab={lab.clone()} {lang} /></div>
         },
+        Place::Lab if readout.ladder => ladder_page(lab, readout, top),
         Place::Lab => html! {
             <div class="page" data-tab={shell.tab.key()} data-drawer={shell.drawer.then_some("")}>
                 <a class="skip" href="#transport">{ SKIP.get(lang) }</a>
@@ -90,12 +93,47 @@ fn Page(props: &PageProps) -> Html {
                 <LedgerBar lab={lab.clone()} {lang} ledger={readout.ledger}
                     run={readout.run.clone()} />
                 <Tabs lab={lab.clone()} {lang} tab={shell.tab} changed={readout.knobs.changed}
-                    chosen={chosen_title(readout)} />
+                    chosen={chosen_title(readout)} ladder=false />
                 { side(lab, readout) }
             </div>
         },
     };
     html! { <>{ patterns() }{ body }{ spoken(readout) }{ sheet(lab, readout) }</> }
+}
+
+/// The page of a scenario with segments: the stage and why something is late beside the ladder, and
+/// the transport below both; knobs stand in the drawer.
+fn ladder_page(lab: &LabHandle, readout: &Readout, top: Html) -> Html {
+    let shell = &readout.shell;
+    let lang = shell.lang;
+    html! {
+        <div class="page with-ladder" data-tab={shell.tab.key()}
+            data-drawer={shell.drawer.then_some("")}>
+            <a class="skip" href="#transport">{ SKIP.get(lang) }</a>
+            { top }
+            <div class="head">
+                <Notices lab={lab.clone()} {lang} notices={readout.notices.clone()} />
+                { story(&readout.story) }
+            </div>
+            <main class="left" id="main">
+                { stage(lab, readout) }
+                <div class="why">
+                    <Inspector lab={lab.clone()} {lang} chosen={readout.chosen.clone()}
+                        offered={readout.offered} cures={readout.cures.clone()} />
+                </div>
+                { tracks(lab, readout) }
+            </main>
+            <LadderPanel lab={lab.clone()} {lang} />
+            { drive(lab, readout) }
+            <LedgerBar lab={lab.clone()} {lang} ledger={readout.ledger} run={readout.run.clone()} />
+            <Tabs lab={lab.clone()} {lang} tab={shell.tab} changed={readout.knobs.changed}
+                chosen={chosen_title(readout)} ladder=true />
+            <aside class="side" aria-label={SIDE.get(lang)}>
+                <KnobsPanel lab={lab.clone()} {lang} knobs={readout.knobs.clone()} />
+                <Events {lang} events={readout.events.clone()} />
+            </aside>
+        </div>
+    }
 }
 
 fn chosen_title(readout: &Readout) -> String {
@@ -131,7 +169,7 @@ fn tracks(lab: &LabHandle, readout: &Readout) -> Html {
     let shell = &readout.shell;
     html! {
         <section class="tracks" aria-label={TRACKS.get(shell.lang)}>
-            <Tracks lab={lab.clone()} />
+            <Tracks lab={lab.clone()} tcp={readout.ladder} />
         </section>
     }
 }
@@ -190,6 +228,9 @@ fn EmbedPage(props: &EmbedProps) -> Html {
                 <Notices lab={lab.clone()} {lang} notices={readout.notices.clone()} />
                 if parts.story { { story(&readout.story) } }
                 if parts.stage { { stage(lab, readout) } }
+                if parts.ladder && readout.ladder {
+                    <LadderPanel lab={lab.clone()} {lang} embed=true />
+                }
                 if parts.transport { { drive(lab, readout) } }
                 if parts.charts { { tracks(lab, readout) } }
             </main>
@@ -220,12 +261,13 @@ struct TabsProps {
     tab: Tab,
     changed: usize,
     chosen: String,
+    ladder: bool,
 }
 
 /// What stands below the stage on a narrow screen.
 #[component]
 fn Tabs(props: &TabsProps) -> Html {
-    let TabsProps { lab, lang, tab, changed, chosen } = props;
+    let TabsProps { lab, lang, tab, changed, chosen, ladder } = props;
     let entry = |this: Tab, word: String, n: usize| {
         let lab = lab.clone();
         let onclick = Callback::from(move |_: MouseEvent| lab.act(Act::Tab(this)));
@@ -240,6 +282,7 @@ fn Tabs(props: &TabsProps) -> Html {
     let word = |text: Text| text.get(*lang).to_string();
     html! {
         <nav class="tabs" aria-label={PANELS.get(*lang)}>
+            if *ladder { { entry(Tab::Ladder, word(LADDER), 0) } }
             { entry(Tab::Charts, word(CHARTS), 0) }
             { entry(Tab::Knobs, word(KNOBS), *changed) }
             { entry(Tab::Chosen, chosen.clone(), 0) }

@@ -7,8 +7,11 @@ use js_sys::Array;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement};
 
-use crate::view::draw::{Anchor, Glyph, Point, Rect, Shape, Stroke};
+use crate::view::draw::{Anchor, Glyph, Pattern, Point, Rect, Shape, Stroke};
 use crate::view::tokens::{FONT, Theme, Token};
+
+/// Pixels from one stroke of a pattern to the next.
+const PATTERN: f32 = 6.0;
 
 /// A canvas and what it is set to.
 pub struct Canvas {
@@ -85,6 +88,16 @@ impl Canvas {
             Shape::Path { points, line } => {
                 self.trace(points);
                 self.stroke(*line);
+            }
+            Shape::Area { points, fill } => {
+                self.trace(points);
+                self.context.close_path();
+                self.fill_with(*fill);
+                self.context.fill();
+            }
+            Shape::Bar { rect, fill, pattern } => self.bar(rect, *fill, *pattern),
+            Shape::Timer { centre, radius, passed, ink, next } => {
+                self.timer(*centre, f64::from(*radius), f64::from(*passed), (*ink, *next));
             }
             Shape::Clock { centre, radius, passed, next } => {
                 self.clock(*centre, f64::from(*radius), f64::from(*passed), *next);
@@ -180,6 +193,78 @@ impl Canvas {
         self.stroke(Stroke { ink: Token::Line, width: 1.2, dash: None });
         self.context.restore();
         self.font = usize::MAX;
+    }
+
+    /// A filled rectangle with its pattern in the colour of the paper.
+    fn bar(&mut self, rect: &Rect, fill: Token, pattern: Pattern) {
+        self.round_rect(rect, 2.0);
+        self.fill_with(fill);
+        self.context.fill();
+        if pattern == Pattern::Solid {
+            return;
+        }
+        self.context.save();
+        self.context.clip();
+        self.context.begin_path();
+        let (left, top, right, bottom) = (rect.x, rect.y, rect.right(), rect.bottom());
+        let line = |x0: f32, y0: f32, x1: f32, y1: f32| {
+            self.context.move_to(f64::from(x0), f64::from(y0));
+            self.context.line_to(f64::from(x1), f64::from(y1));
+        };
+        let mut at = (top / PATTERN).floor() * PATTERN;
+        let mut width = 1.6;
+        match pattern {
+            Pattern::Hatch => {
+                let slope = right - left;
+                while at < bottom + slope {
+                    line(left, at, right, at - slope);
+                    at += PATTERN;
+                }
+            }
+            Pattern::Lines => {
+                while at < bottom {
+                    line(left, at, right, at);
+                    at += PATTERN - 1.0;
+                }
+            }
+            Pattern::Dots | Pattern::Solid => {
+                width = 2.4;
+                while at < bottom {
+                    let mut x = left + 3.0;
+                    while x < right {
+                        line(x, at, x + 0.01, at);
+                        x += PATTERN;
+                    }
+                    at += PATTERN;
+                }
+            }
+        }
+        self.stroke(Stroke { ink: Token::Paper, width, dash: None });
+        self.context.restore();
+        self.font = usize::MAX;
+    }
+
+    /// A timer: what has passed is filled; the next thing that matters has a ring around it.
+    fn timer(&mut self, centre: Point, radius: f64, passed: f64, (ink, next): (Token, bool)) {
+        let (x, y) = (f64::from(centre.x), f64::from(centre.y));
+        if next {
+            self.circle(x, y, radius + 5.0);
+            self.stroke(Stroke { ink, width: 2.0, dash: None });
+        }
+        self.circle(x, y, radius);
+        self.stroke(Stroke { ink: Token::LineStrong, width: 1.0, dash: None });
+        let turn = passed.clamp(0.0, 1.0) * std::f64::consts::TAU;
+        if turn <= 0.0 {
+            return;
+        }
+        let top = -std::f64::consts::FRAC_PI_2;
+        self.context.begin_path();
+        self.context.move_to(x, y);
+        // Fails only for a negative radius.
+        let _ = self.context.arc(x, y, radius, top, top + turn);
+        self.context.close_path();
+        self.fill_with(ink);
+        self.context.fill();
     }
 
     fn clock(&mut self, centre: Point, radius: f64, passed: f64, next: bool) {

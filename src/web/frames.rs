@@ -63,6 +63,8 @@ struct Shared {
     last_readout: Cell<f64>,
     /// Whether a readout is not out yet.
     late: Cell<bool>,
+    /// Whether the run ahead is being computed.
+    ahead: Cell<bool>,
     /// When a slider last changed something.
     last_slide: Cell<f64>,
     /// The link is to be written when this rings.
@@ -123,6 +125,7 @@ impl LabHandle {
             last_stamp: Cell::new(None),
             last_readout: Cell::new(0.0),
             late: Cell::new(false),
+            ahead: Cell::new(false),
             last_slide: Cell::new(0.0),
             rest: RefCell::default(),
         }))
@@ -279,10 +282,20 @@ impl Shared {
         }
         self.late.set(self.read_out(stamp));
         let playing = self.lab.borrow().playing;
-        if (playing && stamp.is_some()) || waits || self.late.get() {
+        let ahead = self.look_ahead();
+        if (playing && stamp.is_some()) || waits || ahead || self.late.get() {
             self.wake();
         }
         self.mark_idle();
+    }
+
+    /// Works on the run ahead; true: a frame more is needed, for the work or to show it.
+    fn look_ahead(&self) -> bool {
+        let mut lab = self.lab.borrow_mut();
+        let before = lab.ahead.whole().is_some();
+        let busy = lab.look_ahead();
+        self.ahead.set(busy);
+        busy || before != lab.ahead.whole().is_some()
     }
 
     fn carry_out(self: &Rc<Shared>) {
@@ -337,6 +350,10 @@ impl Shared {
         let lab = self.lab.borrow();
         let scene = Scene {
             session: &lab.session,
+            ahead: lab.ahead.whole(),
+            run: lab.n_runs,
+            sight: &lab.sight,
+            stretch: &lab.stretch,
             lang: lab.shell.lang,
             dark: lab.shell.dark,
             chosen: lab.chosen,
@@ -392,6 +409,7 @@ impl Shared {
     fn mark_idle(&self) {
         let still = !self.lab.borrow().playing
             && !self.late.get()
+            && !self.ahead.get()
             && self.acts.borrow().is_empty()
             && self.rest.borrow().is_none();
         dom::set_idle(still);

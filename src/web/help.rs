@@ -25,7 +25,7 @@ const ABOUT: Text = Text::new(
 );
 
 /// Each key and what it does.
-const TABLE: [(&[&str], Text); 12] = [
+const TABLE: [(&[&str], Text); 13] = [
     (&["Space"], Text::new("play or pause", "播放或暂停")),
     (
         &[".", ","],
@@ -37,6 +37,13 @@ const TABLE: [(&[&str], Text); 12] = [
     (&["Tab"], Text::new("walk the stage; Enter chooses", "在舞台上移动；Enter 选中")),
     (&["C"], Text::new("crash or restart what is chosen", "让选中者崩溃或重启")),
     (&["N"], Text::new("send one message now", "立即发送一条")),
+    (
+        &["W", "S", "A", "D", "F"],
+        Text::new(
+            "ladder: closer, farther, earlier, later, all",
+            "时序图：放大、缩小、前移、后移、全程",
+        ),
+    ),
     (&["G"], Text::new("all scenarios", "全部场景")),
     (&["K"], Text::new("knobs", "参数")),
     (&["L"], Text::new("language", "语言")),

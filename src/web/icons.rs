@@ -39,6 +39,14 @@ pub enum Icon {
     Check,
     /// The side column.
     Knobs,
+    /// Closer.
+    Plus,
+    /// Farther.
+    Minus,
+    /// All of it.
+    Fit,
+    /// Onto the reader's disk.
+    Download,
 }
 
 impl Icon {
@@ -64,6 +72,10 @@ impl Icon {
             Icon::Out => (true, "M6 3H3v10h10v-3M9 3h4v4M13 3 7.5 8.5"),
             Icon::Undo => (true, "M5.5 3.5 3 6l2.5 2.5M3.2 6h5.6a3.6 3.6 0 0 1 0 7.2H6"),
             Icon::Check => (true, "m3.5 8.5 3 3 6-7"),
+            Icon::Plus => (true, "M8 3v10M3 8h10"),
+            Icon::Minus => (true, "M3 8h10"),
+            Icon::Fit => (true, "M3 6V3h3M13 6V3h-3M3 10v3h3M13 10v3h-3"),
+            Icon::Download => (true, "M8 2.5V10M5 7.2l3 3 3-3M3 13h10"),
             Icon::Knobs => (
                 true,
                 "M2.5 5h6M11.5 5h2M2.5 11h2M7.5 11h6M8.5 5a1.5 1.5 0 1 0 3 0a1.5 1.5 0 1 0-3 0M4.5 11a1.5 1.5 0 1 0 3 0a1.5 1.5 0 1 0-3 0",

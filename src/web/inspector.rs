@@ -8,9 +8,11 @@ use yew::prelude::*;
 use crate::param::{Lang, Text};
 use crate::view::Chosen;
 use crate::view::inspect::{Inspection, Part, Step};
+use crate::view::inspect_chain::{Chain, Link};
 use crate::web::act::Act;
 use crate::web::icons::{Icon, colour_of, glyph, icon, pattern_of, swatch};
 use crate::web::lab::LabHandle;
+use crate::web::readout::Try;
 
 const CHOSEN: Text = Text::new("Chosen", "已选中");
 const NONE: Text = Text::new(
@@ -20,6 +22,7 @@ const NONE: Text = Text::new(
 const WHY: Text = Text::new("Why so late?", "为什么这么晚？");
 const STORY: Text = Text::new("Its story", "它的经历");
 const CLOSE: Text = Text::new("Choose nothing", "取消选择");
+const TRY: Text = Text::new("Try:", "试试：");
 const BUDGET: Text = Text::new("Latency by cause", "延迟构成");
 const EVENTS: Text = Text::new("Last events", "最近事件");
 const NO_EVENTS: Text = Text::new(
@@ -36,12 +39,18 @@ pub struct InspectorProps {
     pub lang: Lang,
     /// What to show.
     pub chosen: Rc<Inspection>,
+    /// The page shows it by itself: the reader chose nothing.
+    #[prop_or_default]
+    pub offered: bool,
+    /// Changes that were tried for it.
+    #[prop_or_default]
+    pub cures: Rc<[Try]>,
 }
 
 /// The panel of what is chosen.
 #[component]
 pub fn Inspector(props: &InspectorProps) -> Html {
-    let InspectorProps { lab, lang, chosen } = props;
+    let InspectorProps { lab, lang, chosen, .. } = props;
     if chosen.chosen == Chosen::Nothing {
         return html! {
             <section class="panel insp empty" aria-labelledby="chosen-title">
@@ -54,16 +63,28 @@ pub fn Inspector(props: &InspectorProps) -> Html {
     html! {
         <section class="panel insp" aria-labelledby="chosen-title">
             <header>
-                if let Some(state) = chosen.glyph { { glyph(state, "18") } }
-                <h2 id="chosen-title">{ &chosen.title }</h2>
-                <span class="dim">{ &chosen.state }</span>
-                <span class="grow"></span>
-                <button type="button" class="btn icon small" onclick={close}
-                    aria-label={CLOSE.get(*lang)} title={CLOSE.get(*lang)}>
-                    { icon(Icon::Close) }
-                </button>
+                if let (Some(state), None) = (chosen.glyph, &chosen.chain) {
+                    { glyph(state, "18") }
+                }
+                if let Some(chain) = &chosen.chain {
+                    <h2 id="chosen-title">{ &chain.title }</h2>
+                    <span class="grow"></span>
+                    <b class="tot">{ &chain.total }</b>
+                } else {
+                    <h2 id="chosen-title">{ &chosen.title }</h2>
+                    <span class="dim">{ &chosen.state }</span>
+                    <span class="grow"></span>
+                }
+                if !props.offered {
+                    <button type="button" class="btn icon small" onclick={close}
+                        aria-label={CLOSE.get(*lang)} title={CLOSE.get(*lang)}>
+                        { icon(Icon::Close) }
+                    </button>
+                }
             </header>
-            <p>{ &chosen.sentence }</p>
+            if chosen.chain.is_none() { <p>{ &chosen.sentence }</p> }
+            if let Some(chain) = &chosen.chain { { reasons(chain) } }
+            if !props.cures.is_empty() { { cures(lab, *lang, &props.cures) } }
             if !chosen.parts.is_empty() { { budget(*lang, chosen) } }
             if !chosen.figures.is_empty() {
                 <table class="rows"><tbody>
@@ -81,9 +102,83 @@ pub fn Inspector(props: &InspectorProps) -> Html {
                     }) }
                 </div>
             }
-            if !chosen.story.is_empty() { { story(*lang, &chosen.story) } }
+            if !chosen.story.is_empty() { { story(*lang, &chosen.story, chosen.chain.is_none()) } }
         </section>
     }
+}
+
+/// The chain of causes: the whole as a bar, below it what the longest wait was made of, and each
+/// wait in a sentence.
+fn reasons(chain: &Chain) -> Html {
+    let inner: Vec<&Link> = chain.links.iter().filter(|link| link.inside).collect();
+    let from: u32 = chain.links.iter().take_while(|link| !link.inside).map(|link| link.share).sum();
+    html! {
+        <div class="reasons">
+            { whole_bar(chain) }
+            <p class="lab"><b>{ &chain.held }</b><span>{ &chain.then }</span></p>
+            { link_bar(&inner, from) }
+            <ol class="chain">
+                { for chain.links.iter().map(|link| html! {
+                    <li class={(!link.inside).then_some("dim")}>
+                        { swatch(link.look) }
+                        <span>{ &link.words }</span>
+                        <span class="v">{ &link.value }</span>
+                    </li>
+                }) }
+            </ol>
+        </div>
+    }
+}
+
+/// Changes that were tried, each with the latency that it gives; a click makes it.
+fn cures(lab: &LabHandle, lang: Lang, tries: &[Try]) -> Html {
+    html! {
+        <div class="cures">
+            <span>{ TRY.get(lang) }</span>
+            { for tries.iter().map(|cure| {
+                let act = Act::Set { path: cure.path.clone(), text: cure.text.clone() };
+                html! {
+                    <button type="button" class="btn line small" onclick={does(lab, act)}>
+                        { &cure.label }{ " " }
+                        <b>{ &cure.value }</b>
+                    </button>
+                }
+            }) }
+        </div>
+    }
+}
+
+/// The whole latency: what belongs to the longest wait in one colour.
+fn whole_bar(chain: &Chain) -> Html {
+    let hold = chain.hold;
+    let mut parts: Vec<Part> = Vec::new();
+    for link in &chain.links {
+        let cause = if link.inside { hold } else { link.look };
+        match parts.last_mut() {
+            Some(last) if last.cause == cause => last.share += link.share,
+            _ => parts.push(Part { cause, value: String::new(), share: link.share }),
+        }
+    }
+    bar(&parts)
+}
+
+/// The links of the longest wait, below their part of the whole.
+fn link_bar(links: &[&Link], from: u32) -> Html {
+    let percent = |share: u32| format!("{:.3}%", f64::from(share) / 1_000.0);
+    let mut at = from;
+    let parts = links.iter().map(|link| {
+        let (x, width) = (percent(at), percent(link.share));
+        at += link.share;
+        html! {
+            <>
+                <rect x={x.clone()} width={width.clone()} height="10" fill={colour_of(link.look)} />
+                if let Some(pattern) = pattern_of(link.look) {
+                    <rect {x} {width} height="10" fill={pattern} opacity=".75" />
+                }
+            </>
+        }
+    });
+    html! { <svg class="budget thin" aria-hidden="true">{ for parts }</svg> }
 }
 
 fn does(lab: &LabHandle, act: Act) -> Callback<MouseEvent> {
@@ -95,8 +190,10 @@ fn does(lab: &LabHandle, act: Act) -> Callback<MouseEvent> {
 fn budget(lang: Lang, chosen: &Inspection) -> Html {
     html! {
         <>
-            <h3>{ WHY.get(lang) }</h3>
-            { bar(&chosen.parts) }
+            if chosen.chain.is_none() {
+                <h3>{ WHY.get(lang) }</h3>
+                { bar(&chosen.parts) }
+            }
             <table class="rows">
                 <caption class="visually-hidden">{ BUDGET.get(lang) }</caption>
                 <tbody>
@@ -136,13 +233,13 @@ fn bar(parts: &[Part]) -> Html {
     html! { <svg class="budget" aria-hidden="true">{ for parts }</svg> }
 }
 
-fn story(lang: Lang, steps: &[Step]) -> Html {
+fn story(lang: Lang, steps: &[Step], open: bool) -> Html {
     let count = match lang {
         Lang::En => format!("{}, steps: {}", STORY.en, steps.len()),
         Lang::Zh => format!("{}，{} 步", STORY.zh, steps.len()),
     };
     html! {
-        <details class="more" open=true>
+        <details class="more" {open}>
             <summary>{ count }</summary>
             { list(steps) }
         </details>

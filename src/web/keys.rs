@@ -29,6 +29,9 @@ pub fn act_of(event: &KeyboardEvent, shell: &Shell) -> Option<Act> {
     act(&key, shell)
 }
 
+/// The share of a ladder's height that a key moves it by.
+const PAN: f64 = 0.25;
+
 /// A key as the table below reads it.
 struct Key {
     name: String,
@@ -90,6 +93,11 @@ fn letter(key: &Key, shell: &Shell) -> Option<Act> {
         "k" if lab => Some(Act::Tab(Tab::Knobs)),
         "c" if lab => Some(Act::CrashChosen),
         "n" if lab => Some(Act::SendOne),
+        "w" | "+" | "=" if lab => Some(Act::Zoom { steps: 1.0, around: None }),
+        "s" | "-" if lab => Some(Act::Zoom { steps: -1.0, around: None }),
+        "a" if lab => Some(Act::Pan(-PAN)),
+        "d" if lab => Some(Act::Pan(PAN)),
+        "f" if lab => Some(Act::Fit),
         _ => None,
     }
 }

@@ -3,15 +3,21 @@
 //! It lives outside every component. Acts change it, the frame loop lets its time pass, and
 //! [`crate::web::reading`] reads it. It asks nothing of the browser but the wall clock.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use crate::kernel::{SimSpan, SimTime};
 use crate::model::actor::Actor;
-use crate::model::{ActorId, Command};
+use crate::model::{ActorId, Command, MsgId};
 use crate::param::{Lang, Said, Text, Value};
 use crate::view::Chosen;
+use crate::view::ladder::pick::longest_wait;
+use crate::view::ladder::{Sight, Window, source};
 use crate::web::act::Act;
 use crate::web::address::{self, Visit};
+use crate::web::ahead::Ahead;
+use crate::web::capture;
+use crate::web::cures::{Cure, Cures};
 use crate::web::reading::value_now;
 use crate::web::readout::Tone;
 use crate::web::shell::{Place, Sheet, Shell, Tab};
@@ -75,6 +81,16 @@ pub struct Lab {
     pub source: Source,
     /// What has to be said.
     pub notices: Vec<Saying>,
+    /// The run ahead of the shown instant, for the ladder.
+    pub ahead: Ahead,
+    /// What would have helped the message that is shown.
+    pub cures: Cures,
+    /// How many scenarios were opened.
+    pub n_runs: u64,
+    /// The stretch of time that the ladder shows.
+    pub sight: Cell<Option<Sight>>,
+    /// The stretch that it shows first.
+    pub stretch: Cell<Option<Window>>,
     /// Instant and fingerprint that the opened link carried.
     pub linked: Option<(SimTime, u32)>,
     /// Part of a nanosecond that no frame has let pass yet.
@@ -92,10 +108,31 @@ const NO_PART: Text = Text::new(
     "The address asks for a part that this page does not know.",
     "地址要求显示一个本页没有的部分。",
 );
+const NO_FILE: Text =
+    Text::new("This browser does not take the file from the page.", "浏览器不接受本页生成的文件。");
 const STOPPED: Text = Text::new("The run stopped at a limit.", "运行到达上限，已停止。");
 const TO_START: Text = Text::new("Back to the start", "回到开头");
 const NOTHING_SENDS: Text =
     Text::new("Nothing here sends by hand.", "这里没有可以手动发送的节点。");
+
+/// Whether an act makes the run another one.
+fn changes_run(act: &Act) -> bool {
+    matches!(
+        act,
+        Act::Do(_)
+            | Act::CrashChosen
+            | Act::SendOne
+            | Act::Slide { .. }
+            | Act::Nudge { .. }
+            | Act::Set { .. }
+            | Act::Unset(_)
+            | Act::Reset
+            | Act::Seed(_)
+            | Act::Open(_)
+            | Act::Apply(_)
+            | Act::Follow
+    )
+}
 
 impl Lab {
     /// The laboratory at the start: what the address names, or the first preset.
@@ -109,6 +146,11 @@ impl Lab {
             speed: speed::REAL,
             source: visit.opened.source.clone(),
             notices: Vec::new(),
+            ahead: Ahead::default(),
+            cures: Cures::default(),
+            n_runs: 0,
+            sight: Cell::new(None),
+            stretch: Cell::new(None),
             linked: None,
             carry: 0.0,
             n_notices: 0,
@@ -145,9 +187,68 @@ impl Lab {
         let log = log.collect();
         self.session = Session::with_log(opened.scenario.clone(), Watch::All, log);
         self.session.seek(opened.shown);
+        self.n_runs += 1;
+        self.sight.set(None);
+        self.stretch.set(None);
+        let ladder = self.has_ladder();
+        match self.shell.tab {
+            Tab::Charts if ladder => self.shell.tab = Tab::Ladder,
+            Tab::Ladder if !ladder => self.shell.tab = Tab::Charts,
+            _ => {}
+        }
         self.linked = opened.fingerprint.map(|print| (self.session.now(), print));
         if let Some(notice) = opened.compare(self.session.fingerprint()) {
             self.warn(BAD_PRINT, notice.why);
+        }
+    }
+
+    /// Whether there are segments to be shown as a ladder.
+    pub fn has_ladder(&self) -> bool {
+        source::has_ladder(self.session.scenario())
+    }
+
+    /// The message of the first long wait of the whole run.
+    pub fn slowest(&self) -> Option<MsgId> {
+        let whole = self.ahead.whole()?;
+        longest_wait(source::tape_of(whole.seen()))
+    }
+
+    /// Looks ahead for a part of a frame; true: there is more to do.
+    pub fn look_ahead(&mut self) -> bool {
+        if self.ahead.work(&self.session) {
+            return true;
+        }
+        // Nothing else is tried while time passes.
+        let Some(key) = self.cure_key().filter(|_| !self.playing) else { return false };
+        self.cures.work(key, self.session.scenario())
+    }
+
+    /// What would have helped the message that is shown.
+    pub fn cures(&self) -> &[Cure] {
+        self.cure_key().map_or(&[], |key| self.cures.of(key))
+    }
+
+    fn cure_key(&self) -> Option<(MsgId, u64, u64)> {
+        self.ahead.whole()?;
+        let msg = match self.chosen {
+            Chosen::Message(msg) => msg,
+            Chosen::Nothing => self.slowest()?,
+            _ => return None,
+        };
+        Some((msg, self.n_runs, self.ahead.n_computed()))
+    }
+
+    /// Hands the segments to the reader as a file.
+    fn capture(&mut self) {
+        let session = self.ahead.whole().unwrap_or(&self.session);
+        let stem = match &self.source {
+            Source::Preset(id) => id.as_str(),
+            _ => "inflight",
+        };
+        let name = format!("{stem}.pcapng");
+        let taken = capture::pcapng(session).and_then(|file| capture::download(&name, &file));
+        if taken.is_none() {
+            self.warn(NO_FILE, Said::same(&name));
         }
     }
 
@@ -215,6 +316,9 @@ impl Lab {
 
     /// Carries out one act; answers what it means for the address.
     pub fn carry_out(&mut self, act: Act) -> Trail {
+        if changes_run(&act) {
+            self.ahead.forget();
+        }
         match act {
             Act::Toggle if self.shell.steps => self.step(1),
             Act::Toggle if self.playing => self.pause(),
@@ -246,6 +350,10 @@ impl Lab {
             Act::Seed(text) => self.seed(&text),
             Act::Open(preset) => self.open(&Source::Preset(preset)),
             Act::Apply(text) => self.open(&Source::Document(text)),
+            Act::Capture => {
+                self.capture();
+                Trail::None
+            }
             Act::Follow => {
                 self.follow();
                 Trail::None
@@ -282,12 +390,34 @@ impl Lab {
                 shell.drawer = shell.drawer || tab == Tab::Knobs;
             }
             Act::Drawer(out) => shell.drawer = out,
+            Act::Zoom { .. } | Act::Pan(_) | Act::Fit => self.look_at(&act),
             _ => {}
         }
         Trail::None
     }
 
+    /// Zooms or moves the ladder.
+    fn look_at(&self, act: &Act) {
+        let Some(mut sight) = self.sight.get() else { return };
+        let (now, until) = (self.session.now(), self.session.until());
+        match *act {
+            Act::Zoom { steps, around } => {
+                let here = sight.window.share(now);
+                let here = if (0.0..=1.0).contains(&here) { here } else { 0.5 };
+                sight.zoom(steps, around.unwrap_or(here), until);
+            }
+            Act::Pan(share) => {
+                sight.pan(share, until);
+            }
+            _ => sight.fit(self.stretch.get(), until),
+        }
+        self.sight.set(Some(sight));
+    }
+
     fn play(&mut self) -> Trail {
+        if let Some(sight) = self.sight.get() {
+            self.sight.set(Some(Sight { follows: true, ..sight }));
+        }
         if self.session.finished() {
             self.session.seek(SimTime::ZERO);
         }
@@ -343,8 +473,10 @@ impl Lab {
 
     fn choose(&mut self, chosen: Chosen) -> Trail {
         self.chosen = chosen;
-        self.shell.drawer = chosen != Chosen::Nothing;
-        if chosen != Chosen::Nothing {
+        // Beside a ladder the inspector has a place of its own.
+        let beside = self.has_ladder();
+        self.shell.drawer = chosen != Chosen::Nothing && !beside;
+        if chosen != Chosen::Nothing && !(beside && self.shell.tab == Tab::Ladder) {
             self.shell.tab = Tab::Chosen;
         }
         Trail::None

@@ -5,9 +5,12 @@
 //! a document carries is ever put in as markup.
 
 mod act;
+mod ahead;
 mod address;
 mod app;
 pub mod canvas;
+mod capture;
+mod cures;
 pub mod dom;
 mod editor;
 pub mod exports;
@@ -19,6 +22,7 @@ mod inspector;
 mod keys;
 mod knobs;
 pub mod lab;
+pub mod ladder;
 mod ledger;
 mod notices;
 pub mod painter;

@@ -11,7 +11,7 @@ use crate::view::words::Cast;
 use crate::view::{Chosen, Look, Theme, numbers};
 use crate::web::lab::Lab;
 use crate::web::readout::{
-    Clock, Control, Group, Knob, Knobs, Ledger, Mark, MarkKind, Notice, Readout, Run, Story,
+    Clock, Control, Group, Knob, Knobs, Ledger, Mark, MarkKind, Notice, Readout, Run, Story, Try,
 };
 use crate::web::speed;
 use crate::web::transport::place_of;
@@ -25,6 +25,8 @@ const SPOKEN_MS: f64 = 2_000.0;
 const TICK_MS: f64 = 1_000.0;
 /// Events in the list of the newest.
 const EVENTS: usize = 30;
+/// Most facts of a story.
+const STORY: usize = 200;
 /// Marks on the scrubber.
 const MARKS: usize = 200;
 
@@ -42,6 +44,9 @@ pub struct Reading {
     /// The story of the chosen message, and at which event it was read.
     past: Vec<(SimTime, Fact)>,
     past_of: Option<(MsgId, u64)>,
+    /// The whole story of a message beside a ladder, and of which run.
+    whole_story: Vec<(SimTime, Fact)>,
+    whole_of: Option<(MsgId, u64, u64)>,
 }
 
 impl Reading {
@@ -56,14 +61,18 @@ impl Reading {
             self.events_at = Some((self.tick, lang));
             self.events = events(session, &cast, lang).into();
         }
+        let chosen = self.chosen(lab, &cast);
         Readout {
             shell: lab.shell.clone(),
             story: Rc::new(story_of(lab)),
             clock: clock(lab, &cast),
             marks: marks(session, lang).into(),
             knobs: Rc::new(knobs(session, lang)),
-            chosen: Rc::new(chosen(lab, &cast, self.remember(lab))),
+            offered: lab.chosen == Chosen::Nothing && chosen.chosen != Chosen::Nothing,
+            cures: cures(lab, &chosen).into(),
+            chosen: Rc::new(chosen),
             ledger: ledger(session),
+            ladder: lab.has_ladder(),
             run: run(lab),
             notices: notices(lab).into(),
             events: self.events.clone(),
@@ -73,10 +82,36 @@ impl Reading {
         }
     }
 
+    /// What is chosen; beside a ladder a message with its whole future, and by itself the one that
+    /// waited longest.
+    fn chosen(&mut self, lab: &Lab, cast: &Cast) -> Inspection {
+        let slow = lab.slowest().filter(|_| lab.chosen == Chosen::Nothing);
+        let msg = match lab.chosen {
+            Chosen::Message(msg) => Some(msg),
+            _ => slow,
+        };
+        let (Some(msg), Some(whole)) = (msg, lab.ahead.whole()) else {
+            return chosen(lab, cast, self.remember(lab));
+        };
+        let key = (msg, lab.n_runs, lab.ahead.n_computed());
+        if self.whole_of != Some(key) {
+            self.whole_of = Some(key);
+            self.whole_story = whole.story(msg, SimTime::ZERO, STORY);
+        }
+        let subject = Subject {
+            scenario: whole.scenario(),
+            cast,
+            world: whole.world(),
+            seen: whole.seen(),
+            past: &self.whole_story,
+            now: whole.now(),
+            lang: lab.shell.lang,
+        };
+        inspect(subject, Chosen::Message(msg))
+    }
+
     /// What the trace has forgotten of the chosen message; run again while the clock stands.
     fn remember(&mut self, lab: &Lab) -> &[(SimTime, Fact)] {
-        /// Most facts of a story.
-        const LIMIT: usize = 200;
         let session = &lab.session;
         let Chosen::Message(msg) = lab.chosen else { return &[] };
         let first = session.seen().trace.facts().next().map(|(at, _)| *at);
@@ -88,7 +123,7 @@ impl Reading {
         let here = (msg, session.events());
         if let Some(born) = born.filter(|_| self.past_of != Some(here)) {
             self.past_of = Some(here);
-            self.past = session.story(msg, born, LIMIT);
+            self.past = session.story(msg, born, STORY);
         }
         &self.past
     }
@@ -318,6 +353,24 @@ fn chosen(lab: &Lab, cast: &Cast, past: &[(SimTime, Fact)]) -> Inspection {
         lang: lab.shell.lang,
     };
     inspect(subject, lab.chosen)
+}
+
+/// What was tried for the message that is shown, in the page's words.
+fn cures(lab: &Lab, shown: &Inspection) -> Vec<Try> {
+    let lang = lab.shell.lang;
+    let now = shown.chain.as_ref().map(|chain| chain.latency);
+    let Some(now) = now else { return Vec::new() };
+    let cures = lab.cures().iter().filter_map(|cure| {
+        // What does not help is no cure.
+        let latency = cure.latency.filter(|latency| *latency < now)?;
+        Some(Try {
+            path: cure.path.clone(),
+            text: cure.text.clone(),
+            label: cure.label.get(lang).to_string(),
+            value: numbers::span(latency),
+        })
+    });
+    cures.collect()
 }
 
 fn ledger(session: &Session) -> Ledger {

@@ -25,8 +25,14 @@ pub struct Readout {
     pub knobs: Rc<Knobs>,
     /// What is chosen.
     pub chosen: Rc<Inspection>,
+    /// It is shown though nothing is chosen: the message that waited longest.
+    pub offered: bool,
+    /// Changes that would have helped it: path, value, what they are called, what they give.
+    pub cures: Rc<[Try]>,
     /// The ledger line.
     pub ledger: Ledger,
+    /// Whether there is a ladder.
+    pub ladder: bool,
     /// Seed and fingerprint.
     pub run: Run,
     /// What has to be said, one by one.
@@ -165,6 +171,19 @@ pub struct Ledger {
     pub redelivered: u64,
     /// Overtaken.
     pub reordered: u64,
+}
+
+/// A change that was tried.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Try {
+    /// The parameter's path.
+    pub path: String,
+    /// Its new value, as a document writes it.
+    pub text: String,
+    /// What it is called.
+    pub label: String,
+    /// The latency that it gives.
+    pub value: String,
 }
 
 /// Seed and fingerprint.

@@ -34,7 +34,7 @@ const AUTOPLAY: Text = Text::new("Play at once", "自动播放");
 const HEIGHT: Text = Text::new("Height", "高度");
 
 /// The names of the parts, in the order of [`Embed::PARTS`].
-const PART_NAMES: [Text; 7] = [
+const PART_NAMES: [Text; Embed::PARTS.len()] = [
     Text::new("Stage", "舞台"),
     Text::new("Transport", "播放控制"),
     Text::new("Knobs", "参数"),
@@ -42,6 +42,7 @@ const PART_NAMES: [Text; 7] = [
     Text::new("Ledger", "账目"),
     Text::new("Story", "故事"),
     Text::new("Inspector", "检视"),
+    Text::new("Ladder", "时序图"),
 ];
 
 /// Properties of [`Share`].

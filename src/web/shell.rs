@@ -52,6 +52,8 @@ pub enum Tab {
     /// Tracks.
     #[default]
     Charts,
+    /// The ladder, where there is one.
+    Ladder,
     /// Knobs.
     Knobs,
     /// What is chosen.
@@ -65,6 +67,7 @@ impl Tab {
     pub const fn key(self) -> &'static str {
         match self {
             Tab::Charts => "charts",
+            Tab::Ladder => "ladder",
             Tab::Knobs => "knobs",
             Tab::Chosen => "chosen",
             Tab::Ledger => "ledger",
@@ -89,12 +92,14 @@ pub struct Embed {
     pub story: bool,
     /// What is chosen, and why it waits.
     pub chosen: bool,
+    /// The ladder of segments, where there is one.
+    pub ladder: bool,
 }
 
 impl Embed {
     /// The names of the parts, as `show=` writes them.
-    pub const PARTS: [&'static str; 7] =
-        ["stage", "transport", "knobs", "charts", "ledger", "story", "chosen"];
+    pub const PARTS: [&'static str; 8] =
+        ["stage", "transport", "knobs", "charts", "ledger", "story", "chosen", "ladder"];
 
     /// What a frame shows that names nothing.
     pub const PLAIN: Embed = Embed {
@@ -105,6 +110,7 @@ impl Embed {
         ledger: false,
         story: false,
         chosen: false,
+        ladder: false,
     };
 
     /// The parts that a list names; what it does not know is answered too.
@@ -133,7 +139,8 @@ impl Embed {
             3 => &mut self.charts,
             4 => &mut self.ledger,
             5 => &mut self.story,
-            _ => &mut self.chosen,
+            6 => &mut self.chosen,
+            _ => &mut self.ladder,
         }
     }
 
@@ -269,10 +276,10 @@ mod tests {
 
     #[test]
     fn a_frame_shows_what_it_names_and_says_what_it_does_not_know() {
-        let (embed, unknown) = Embed::of("stage, charts,ladder");
-        assert!(embed.stage && embed.charts && !embed.transport);
-        assert_eq!(unknown, ["ladder"]);
-        assert_eq!(embed.show(), "stage,charts");
+        let (embed, unknown) = Embed::of("stage, charts,ladder,memory");
+        assert!(embed.stage && embed.charts && embed.ladder && !embed.transport);
+        assert_eq!(unknown, ["memory"]);
+        assert_eq!(embed.show(), "stage,charts,ladder");
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::view::caption;
 use crate::view::draw::{Glyph, Scene, pt};
 use crate::view::frame::Frame;
 use crate::view::inspect::cast_of;
-use crate::view::layout::{Layout, Plan, Room, layout};
+use crate::view::layout::{Layout, Plan, Room, is_of_scripts, layout};
 use crate::view::scene::{self, Button, Staged, TAILED, TwinRow};
 use crate::view::words::Cast;
 use crate::view::{Act as Does, Chosen, Look, Theme};
@@ -41,6 +41,8 @@ const MANY_CARDS_REST_MS: f64 = 60.0;
 const TWIN_MS: f64 = 1_000.0;
 /// From this height on a frame shows whole cards.
 const ROOMY: f32 = 276.0;
+/// The highest stage of scripts on a phone.
+const SCRIPTS_ON_PHONE: f32 = 240.0;
 /// A dot's tail is a fifth of the way, at most so many pixels.
 const TAIL_PX: f32 = 36.0;
 /// How far from a dot a pointer may be.
@@ -121,7 +123,8 @@ impl StagePainter {
             self.cast = cast_of(session.scenario());
         }
         let plan = scene::plan(&self.frame, &self.cast);
-        let room = if resized || self.room.width == 0.0 { self.measure(look) } else { self.room };
+        let measured = resized || self.room.width == 0.0;
+        let room = if measured { self.measure(look, is_of_scripts(&plan)) } else { self.room };
         let placed_anew = plan != self.plan || room != self.room || theme_changed;
         if placed_anew {
             (self.plan, self.room) = (plan, room);
@@ -157,11 +160,14 @@ impl StagePainter {
     }
 
     /// The room that the page leaves for the stage.
-    fn measure(&self, look: &Look) -> Room {
+    fn measure(&self, look: &Look, scripts: bool) -> Room {
         let width = self.root.client_width() as f32;
         let window = dom::window().inner_height().ok().and_then(|h| h.as_f64()).unwrap_or(800.0);
         let height = if self.fill {
             self.root.client_height() as f32
+        } else if scripts && width < 520.0 {
+            // On a phone the ladder below needs the room: cards of two lines.
+            SCRIPTS_ON_PHONE
         } else if width < 800.0 {
             (window * 0.5).max(362.0) as f32
         } else {

@@ -80,12 +80,16 @@ pub struct TracksPainter {
 
 impl TracksPainter {
     /// Takes hold of the elements inside `root`.
-    pub fn new(root: HtmlElement, resized: Rc<Cell<bool>>) -> Option<TracksPainter> {
+    pub fn new(
+        root: HtmlElement,
+        tracks: &[Track],
+        resized: Rc<Cell<bool>>,
+    ) -> Option<TracksPainter> {
         let canvas = |class: &str| {
             let element = root.query_selector(class).ok()??;
             Canvas::new(element.dyn_into::<HtmlCanvasElement>().ok()?)
         };
-        let charts = Track::ALL.into_iter().map(|track| {
+        let charts = tracks.iter().map(|&track| {
             let canvas = canvas(&format!(".track-{}", track.key()))?;
             Some(Picture { track, canvas, before: None, at: f64::MIN, drawn: None })
         });
@@ -156,12 +160,14 @@ impl TracksPainter {
 
     /// The charts with the time axis as they stand below each other; a small screen shows first
     /// what matters most. The style sheet has the same order.
-    fn order(&self) -> [Track; 4] {
+    fn order(&self) -> Vec<Track> {
+        let tracks = self.charts.iter().map(|chart| chart.track);
+        let mut tracks: Vec<Track> = tracks.filter(|t| *t != Track::Distribution).collect();
         if self.small {
-            [Track::Latency, Track::Causes, Track::Depth, Track::Throughput]
-        } else {
-            [Track::Latency, Track::Depth, Track::Throughput, Track::Causes]
+            let later = |track: &Track| matches!(track, Track::Depth | Track::Throughput);
+            settle(&mut tracks, |a, b| later(a) < later(b));
         }
+        tracks
     }
 
     fn measure(&mut self) {
@@ -310,7 +316,8 @@ impl TracksPainter {
         }
         self.twin_at = stamp;
         let (seen, now, until) = (session.seen(), session.now(), session.until());
-        let rows = twin(seen, now, until, look.lang);
+        let tracks: Vec<Track> = self.charts.iter().map(|chart| chart.track).collect();
+        let rows = twin(&tracks, seen, (now, until), look.lang);
         if rows != self.twin_rows {
             let says = charts_say(seen, now, look.lang);
             let _ = self.over.element().set_attribute("aria-label", &says);
@@ -365,6 +372,8 @@ fn marks(session: &Session) -> Vec<TrackMark> {
 pub struct TracksProps {
     /// What is shown.
     pub lab: LabHandle,
+    /// Whether the scenario has TCP.
+    pub tcp: bool,
 }
 
 /// The charts.
@@ -372,10 +381,11 @@ pub struct TracksProps {
 pub fn Tracks(props: &TracksProps) -> Html {
     let root = use_node_ref();
     let (place, lab) = (root.clone(), props.lab.clone());
-    use_effect_with((), move |()| {
+    use_effect_with(props.tcp, move |tcp| {
+        let tracks = Track::list(*tcp);
         let resized = Rc::new(Cell::new(true));
         let attached = place.cast::<HtmlElement>().and_then(|element| {
-            let tracks = TracksPainter::new(element.clone(), resized.clone())?;
+            let tracks = TracksPainter::new(element.clone(), tracks, resized.clone())?;
             let again = lab.clone();
             let watch = SizeWatch::new(&element, move || {
                 resized.set(true);
@@ -385,13 +395,14 @@ pub fn Tracks(props: &TracksProps) -> Html {
         });
         move || drop(attached)
     });
+    let in_time = Track::list(props.tcp).iter().filter(|track| **track != Track::Distribution);
     html! {
         <div class="charts" ref={root}>
             <div class="tracks-time">
-                <canvas class="track track-latency" aria-hidden="true"></canvas>
-                <canvas class="track track-depth" aria-hidden="true"></canvas>
-                <canvas class="track track-throughput" aria-hidden="true"></canvas>
-                <canvas class="track track-causes" aria-hidden="true"></canvas>
+                { for in_time.map(|track| html! {
+                    <canvas key={track.key()} aria-hidden="true"
+                        class={format!("track track-{}", track.key())}></canvas>
+                }) }
                 <canvas class="tracks-over" role="img" aria-label="Inflight"></canvas>
             </div>
             <canvas class="track track-distribution" aria-hidden="true"></canvas>
