@@ -8,11 +8,10 @@
 pub mod parse;
 
 use crate::kernel::{SimSpan, SimTime};
-use crate::model::command::Node;
-use crate::model::fact::{Fact, Why};
+use crate::model::channel::tcp::StreamState;
+use crate::model::fact::Fact;
 use crate::model::ground::Ctx;
 use crate::model::message::MsgId;
-use crate::model::channel::tcp::StreamState;
 use crate::model::tcp::{Errno, SockOpt};
 use crate::param::{Lines, Reason, Value};
 
@@ -147,11 +146,9 @@ impl Script {
     }
 
     /// Its process dies.
-    pub fn on_crash(&mut self, cx: &mut Ctx<'_>) {
-        if let Waits::Room(msg) = self.waits {
-            // The channel states what becomes of the bytes; nothing of it is held here.
-            let _ = (msg, Why::Crash, Node::Actor(cx.me));
-        }
+    ///
+    /// What it wrote is held by its channels, which state what becomes of it.
+    pub fn on_crash(&mut self) {
         self.waits = Waits::Over;
     }
 
@@ -164,7 +161,7 @@ impl Script {
     /// Moves what it waits for by the time that it stood still.
     pub fn postpone(&mut self, span: SimSpan) {
         if let Waits::Until(at) = &mut self.waits {
-            *at = *at + span;
+            *at += span;
         }
     }
 
@@ -264,7 +261,11 @@ impl Script {
         let waits = match op {
             Op::Write { bytes, more } => self.write(cx, bytes, more),
             Op::Read(bytes) => self.read(cx, bytes),
-            Op::Recv(bytes) if 0 < cx.read_stream(port, bytes) || socket.is_over => Waits::Nothing,
+            Op::Recv(bytes) if 0 < socket.readable => {
+                cx.read_stream(port, bytes);
+                Waits::Nothing
+            }
+            Op::Recv(_) if socket.is_over => Waits::Nothing,
             Op::Recv(_) => Waits::AnyByte,
             Op::Drain => self.drain(cx),
             Op::WaitWritable if 0 < socket.outside => Waits::Writable,
@@ -318,7 +319,10 @@ impl Script {
     }
 
     fn drain(&mut self, cx: &mut Ctx<'_>) -> Waits {
-        while 0 < cx.read_stream(self.port, u64::MAX) {}
+        let readable = cx.stream(self.port).map_or(0, |socket| socket.readable);
+        if 0 < readable {
+            cx.read_stream(self.port, readable);
+        }
         let is_over = cx.stream(self.port).is_none_or(|s| s.is_over && s.readable == 0);
         if is_over { Waits::Nothing } else { Waits::End }
     }

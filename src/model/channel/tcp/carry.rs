@@ -216,17 +216,25 @@ impl Ground {
         if self.tcp_mut(channel).epoch != tag.epoch {
             return;
         }
-        let early_before = self.tcp_early(channel, lane.other());
-        self.tcp_call(channel, lane.other(), Input::Segment(segment));
-        if 0 < segment.len {
-            let kept_early = early_before < self.tcp_early(channel, lane.other());
-            self.tcp_landed(channel, lane, frame, kept_early);
+        if segment.len == 0 {
+            self.tcp_call(channel, lane.other(), Input::Segment(&segment));
+            return;
         }
+        let before = self.tcp_gauges(channel, lane.other()).out_of_order;
+        self.tcp_call(channel, lane.other(), Input::Segment(&segment));
+        let gauges = self.tcp_gauges(channel, lane.other());
+        self.tcp_landed(channel, lane, frame, gauges.rcv_nxt, before < gauges.out_of_order);
     }
 
     /// Messages whose last byte was in a segment that arrived, and those that are in order now.
-    fn tcp_landed(&mut self, channel: ChannelId, lane: Lane, frame: &Frame, kept_early: bool) {
-        let rcv_nxt = self.tcp_rcv_nxt(channel, lane.other());
+    fn tcp_landed(
+        &mut self,
+        channel: ChannelId,
+        lane: Lane,
+        frame: &Frame,
+        rcv_nxt: u64,
+        kept_early: bool,
+    ) {
         let (seq, end) = (frame.segment.seq, frame.segment.seq + u64::from(frame.segment.len));
         let mut number = self.tcp_mut(channel).lanes[lane.index()].number_at(seq);
         while let Some(parcel) = self.tcp_mut(channel).lanes[lane.index()].get_mut(number)
@@ -269,9 +277,15 @@ impl Ground {
     }
 
     /// Calls an end, and does what follows from it. Answers with the bytes taken or read.
-    pub(super) fn tcp_call(&mut self, channel: ChannelId, side: Lane, input: Input) -> u64 {
+    pub(super) fn tcp_call(&mut self, channel: ChannelId, side: Lane, input: Input<'_>) -> u64 {
         let mut out = mem::take(&mut self.net.outbox);
         let count = self.tcp_machine_call(channel, side, input, &mut out);
+        // A read that opened no window changed nothing else.
+        let is_read = matches!(input, Input::Read { .. });
+        if is_read && out.segments.is_empty() && out.signals.is_empty() {
+            self.net.outbox = out;
+            return count;
+        }
         for segment in out.segments.drain(..) {
             self.tcp_depart(channel, side, &segment);
         }
@@ -298,10 +312,9 @@ impl Ground {
         let tcp = self.tcp_mut(channel);
         let wire = tcp.wire;
         let direction = if tcp.is_flipped { lane.other() } else { lane };
-        let segment = *segment;
         let tag = Tag { number, epoch: tcp.epoch, ..Tag::default() };
-        let frame = Frame { channel, back, segment, tag };
-        let is_chosen = tcp.is_chosen(lane, &segment);
+        let frame = Frame { channel, back, segment: *segment, tag };
+        let is_chosen = tcp.is_chosen(lane, segment);
         let msg = tcp.lanes[lane.index()].message_at(segment.seq, segment.len);
         let fact = Fact::SegmentDeparted {
             frame: number,
@@ -313,7 +326,7 @@ impl Ground {
             seq: segment.seq,
             msg,
         };
-        self.facts.state_segment(now, fact, &segment);
+        self.facts.state_segment(now, fact, segment);
         let node = &mut self.wires[wire.index()];
         let sent = match is_chosen {
             true => Err(Lost::Rule),
@@ -324,7 +337,7 @@ impl Ground {
         }
         self.arm_wire(wire, direction);
         if 0 < segment.len {
-            self.tcp_left(channel, lane, &segment, sent.is_err());
+            self.tcp_left(channel, lane, segment, sent.is_err());
         }
     }
 
@@ -431,7 +444,16 @@ impl Ground {
         let end = &mut self.tcp_mut(channel).ends[side.index()];
         let before = mem::replace(&mut end.running, running);
         let held = mem::replace(&mut end.hold, hold);
-        if before != running {
+        // A timer that is only set anew each time is no news.
+        let kinds = |timers: &[Option<Running>]| {
+            timers.iter().fold(0_u32, |kinds, timer| kinds << 1 | u32::from(timer.is_some()))
+        };
+        let ack = TimerKind::DelayedAck as usize;
+        let since = |timer: Option<Running>| timer.map(|timer| timer.since);
+        let is_news = is_wake
+            || kinds(&before) != kinds(&running)
+            || since(before[ack]) != since(running[ack]);
+        if is_news {
             self.state_timers(channel, side, &before, is_wake);
         }
         if held != hold {
@@ -463,11 +485,17 @@ impl Ground {
                 if fired {
                     let since = old.since;
                     self.state(Fact::TimerFired { channel, at_to, timer, since });
-                } else if running[n].is_none() {
+                } else if running[n]
+                    .is_none_or(|new| timer == TimerKind::DelayedAck && new.since != old.since)
+                {
                     self.state(Fact::TimerCancelled { channel, at_to, timer });
                 }
             }
-            let is_new = before[n].is_none_or(|old| is_wake && old.due <= now);
+            let is_new = before[n].is_none_or(|old| {
+                let restarted = timer == TimerKind::DelayedAck
+                    && running[n].is_some_and(|new| new.since != old.since);
+                restarted || (is_wake && old.due <= now)
+            });
             if let Some(new) = running[n].filter(|_| is_new && running[n] != before[n]) {
                 self.state(Fact::TimerArmed { channel, at_to, timer, due: new.due });
             }
@@ -496,6 +524,12 @@ impl Ground {
         let (hold, is_open) = (end.hold, end.is_open);
         let inside = cause_of(hold, peer_delays);
         let state = &mut tcp.lanes[lane.index()];
+        let all = state.first + state.parcels.len() as u64;
+        let told =
+            state.n_written.min(state.n_sent + TOLD_AT_ONCE) <= state.n_told.max(state.n_sent);
+        if state.cause == Some(inside) && told && all <= state.n_known.max(state.n_sent) {
+            return;
+        }
         if state.cause != Some(inside) {
             state.cause = Some(inside);
             state.n_told = state.n_sent;
@@ -511,7 +545,7 @@ impl Ground {
         state.n_told = number;
         // What is new is told at least once, however far behind it stands.
         let mut number = state.n_known.max(state.n_sent);
-        while let Some(_) = self.tcp_mut(channel).lanes[lane.index()].get(number) {
+        while self.tcp_mut(channel).lanes[lane.index()].get(number).is_some() {
             let is_inside = number < self.tcp_mut(channel).lanes[lane.index()].n_written;
             self.set_cause(channel, lane, number, if is_inside { inside } else { outside });
             number += 1;

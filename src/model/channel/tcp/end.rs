@@ -25,13 +25,13 @@ pub enum EndMachine {
 
 /// What is done to an end.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub enum Input {
+pub enum Input<'s> {
     /// `connect`.
     Connect,
     /// `listen`.
     Listen,
     /// A segment came.
-    Segment(Segment),
+    Segment(&'s Segment),
     /// Its wake-up is due.
     Wake,
     /// One `write`.
@@ -77,7 +77,7 @@ impl Ground {
         &mut self,
         channel: ChannelId,
         side: Lane,
-        input: Input,
+        input: Input<'_>,
         out: &mut Outbox,
     ) -> u64 {
         let now = self.now;
@@ -159,11 +159,6 @@ impl Ground {
     #[inline]
     pub(super) fn tcp_rcv_nxt(&self, channel: ChannelId, side: Lane) -> u64 {
         self.tcp_gauges(channel, side).rcv_nxt
-    }
-
-    /// Bytes that an end holds out of order.
-    pub(super) fn tcp_early(&self, channel: ChannelId, side: Lane) -> u64 {
-        self.tcp_gauges(channel, side).out_of_order
     }
 
     /// Stream positions: one past the last byte written at an end, and the next to be sent.
@@ -251,12 +246,12 @@ fn stack_end(params: &StackParams, mtu: u32) -> EndMachine {
     EndMachine::Stack(Box::new(Socket::new(params, mtu)))
 }
 
-fn call_stack(socket: &mut Socket, now: SimTime, input: Input, out: &mut Outbox) -> u64 {
+fn call_stack(socket: &mut Socket, now: SimTime, input: Input<'_>, out: &mut Outbox) -> u64 {
     let at_most = |bytes: u64| u32::try_from(bytes).unwrap_or(u32::MAX);
     match input {
         Input::Connect => socket.connect(now, out),
         Input::Listen => socket.listen(),
-        Input::Segment(segment) => socket.on_segment(now, &segment, out),
+        Input::Segment(segment) => socket.on_segment(now, segment, out),
         Input::Wake => socket.on_wake(now, out),
         // What is refused is offered again when the socket says that it is writable.
         Input::Write { bytes, more } => {
@@ -287,7 +282,7 @@ fn call_lwip(
     socket: &mut lwip::Socket,
     stack: &mut lwip::Stack,
     now: SimTime,
-    input: Input,
+    input: Input<'_>,
     out: &mut Outbox,
 ) -> (u64, bool) {
     let at_most = |bytes: u64| u32::try_from(bytes).unwrap_or(u32::MAX);
@@ -296,7 +291,7 @@ fn call_lwip(
         Input::Connect => drop(socket.connect(now, stack, out)),
         Input::Listen => drop(socket.listen(now, stack)),
         Input::Segment(segment) => {
-            socket.on_segment(now, stack, &segment, out);
+            socket.on_segment(now, stack, segment, out);
         }
         Input::Wake | Input::Collect => socket.collect(stack, out),
         Input::Write { bytes, more } => {

@@ -3,7 +3,8 @@
 //! One file per concern: [`state`] (handshake, close), [`send`] (queue, Nagle, cork), [`output`]
 //! (headers), [`receive`] (in and out of order), [`delayed_ack`], [`window`] (receive buffer),
 //! [`acks`] (what an acknowledgement does), [`scoreboard`] (SACK, RACK), [`recovery`],
-//! [`retransmit`] (RTO, probes), [`congestion`], [`timers`], [`profile`]. Read `docs/models/tcp.md` before editing.
+//! [`retransmit`] (RTO, probes), [`congestion`], [`timers`], [`profile`].
+//! Read `docs/models/tcp.md` before editing.
 
 pub mod acks;
 pub mod congestion;
@@ -177,7 +178,7 @@ impl Socket {
             SockOpt::Quickack(on) => self.set_quickack(now, on, out),
             SockOpt::SendBuffer(bytes) => self.set_send_buffer(bytes),
             SockOpt::ReceiveBuffer(bytes) => self.set_receive_buffer(bytes),
-            SockOpt::ReceiveLowWater(bytes) => self.recv.low_water = u64::from(bytes.max(1)),
+            SockOpt::ReceiveLowWater(bytes) => self.set_low_water(bytes),
             SockOpt::MaxSegment(bytes) => self.profile.mss = bytes,
             SockOpt::LingerZero(on) => self.linger_zero = on,
             SockOpt::CubicCongestion(on) => {

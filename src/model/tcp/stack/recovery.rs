@@ -467,10 +467,8 @@ impl Socket {
             return;
         }
         self.loss.n_sacked = self.send.n_sent - holes;
-        if self.send.n_sent != 0 || n_acked != 0 {
-            let seen = (self.send.n_sent + n_acked).min(MAX_REORDERING);
-            self.loss.reordering = self.loss.reordering.max(seen.min(self.loss.reordering));
-        }
+        self.loss.reordering = (self.send.n_sent + n_acked).clamp(1, MAX_REORDERING);
+        self.loss.n_reorderings += 1;
     }
 
     /// An acknowledgement beyond a loss probe. RFC 8985 section 7.4; Linux `tcp_process_tlp_ack`.

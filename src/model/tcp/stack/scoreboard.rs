@@ -202,7 +202,7 @@ impl Socket {
         if !is_below && !is_inside {
             return false;
         }
-        let n = ((to - from) / u64::from(self.send.mss.max(1))).max(1) as u32;
+        let n = (to.saturating_sub(from)).div_ceil(u64::from(self.send.mss.max(1))).max(1) as u32;
         if n == 1 && self.loss.probe_is_copy && self.loss.probe_end == Some(to) {
             work.flags.set(AckFlags::DSACK_PROBE);
         }

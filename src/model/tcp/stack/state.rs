@@ -5,7 +5,9 @@
 //! connection that is opened to it. Leaves out simultaneous open, SYN cookies, fast open, PAWS.
 
 use crate::kernel::{SimSpan, SimTime};
+use crate::model::tcp::stack::congestion::Cong;
 use crate::model::tcp::stack::receive::INVALID_GAP;
+use crate::model::tcp::stack::recovery::Loss;
 use crate::model::tcp::stack::send::{NoNagle, Packet, SEGMENT_OVERHEAD};
 use crate::model::tcp::stack::timers::{SendAlarm, Timers};
 use crate::model::tcp::stack::{Options, Socket};
@@ -218,6 +220,7 @@ impl Socket {
             return;
         }
         self.loss.n_syn_timeouts += 1;
+        self.loss.n_resent += 1;
         self.send_syn_ack(now, out);
         if let Some(segment) = out.segments.last_mut() {
             segment.again = true;
@@ -261,27 +264,34 @@ impl Socket {
         (self.recv.next, self.recv.window_at, self.recv.read) = (1, 1, 1);
         self.recv.heard = now;
         self.send.wl1 = seg.seq;
-        let was_resent = 0 < self.loss.n_syn_timeouts;
         self.state = State::Established;
         self.take_ack(now, seg, out);
-        self.leave_syn_losses(was_resent);
+        self.start_after_loss(self.loss.n_resent, true);
         self.establish(now, u64::from(seg.window), out);
         self.send_ack(now, out);
     }
 
-    /// A lost SYN is no sign of a full network, two are. RFC 5681 section 3.1;
-    /// Linux `tcp_init_transfer`.
-    fn leave_syn_losses(&mut self, was_resent: bool) {
-        if was_resent {
-            self.loss = super::recovery::Loss {
-                n_resent: self.loss.n_resent,
-                n_delivered: self.loss.n_delivered,
-                ..Default::default()
-            };
-            self.cong = super::congestion::Cong::new(&self.profile);
-            if 1 < self.loss.n_resent {
-                self.cong.window = 1;
-            }
+    /// After a SYN or SYN-ACK that was lost: RFC 5681 section 3.1 begins with one segment. Linux
+    /// does from the second loss on; the first halves the threshold only, as any timeout does.
+    ///
+    /// Linux `tcp_enter_loss`, `tcp_init_transfer`.
+    fn start_after_loss(&mut self, n_resent: u32, is_client: bool) {
+        if n_resent == 0 {
+            return;
+        }
+        self.loss = Loss {
+            n_resent: self.loss.n_resent,
+            n_delivered: self.loss.n_delivered,
+            ..Loss::default()
+        };
+        self.cong = Cong::new(&self.profile);
+        let is_linux = self.profile.linear_syns != 0;
+        if is_linux && is_client {
+            self.cong.ssthresh = self.threshold_after_loss();
+            self.cong.cubic = Cong::new(&self.profile).cubic;
+        }
+        if !is_linux || 1 < n_resent {
+            self.cong.window = 1;
         }
     }
 
@@ -321,6 +331,7 @@ impl Socket {
             return;
         }
         if seg.flags.has(Flags::SYN) {
+            self.loss.n_resent += 1;
             self.send_control(now, Flags::SYN.with(Flags::ACK), 0, out);
             if let Some(segment) = out.segments.last_mut() {
                 segment.again = true;
@@ -343,7 +354,8 @@ impl Socket {
             self.rtt.least = us.max(1) as u32;
             self.estimate(us.max(1) as u32);
         }
-        self.loss.n_syn_timeouts = 0;
+        let n_timeouts = std::mem::take(&mut self.loss.n_syn_timeouts);
+        self.start_after_loss(if n_timeouts == 0 { 0 } else { self.loss.n_resent }, false);
         self.establish(now, u64::from(seg.window), out);
         self.process(now, seg, out);
     }

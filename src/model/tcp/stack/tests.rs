@@ -424,6 +424,32 @@ fn syns_are_resent_each_second_by_linux_and_at_doubling_times_by_the_standards()
 }
 
 #[test]
+fn a_lost_syn_halves_the_threshold_and_two_leave_one_segment() {
+    for (n_lost, cwnd) in [(1, 10), (2, 1)] {
+        let mut end = Socket::new(&linux(), 1500);
+        let mut out = Outbox::default();
+        end.connect(SimTime::ZERO, &mut out);
+        let mut now = SimTime::ZERO;
+        for _ in 0..n_lost {
+            now = end.next_wake().expect("a SYN is out");
+            end.on_wake(now, &mut out);
+        }
+        let answer = Segment {
+            flags: Flags::SYN.with(Flags::ACK),
+            ack: 1,
+            window: 65_535,
+            mss: Some(1460),
+            sack_permitted: true,
+            ..Segment::default()
+        };
+        end.on_segment(now + SimSpan::ms(10), &answer, &mut out);
+        assert_eq!(end.tcp_info().cwnd, cwnd);
+        assert_eq!(end.tcp_info().ssthresh, 5);
+        assert_eq!(end.tcp_info().rto, 3_000_000, "without timestamps nothing was measured");
+    }
+}
+
+#[test]
 fn a_closed_window_is_probed_and_the_probe_has_no_data() {
     let mut it = Dialogue::server(&linux());
     it.window = 0;

@@ -184,9 +184,9 @@ mod tests {
     fn a_second_fires_within_32_ms_and_eight_within_256() {
         for armed in [1, 3_999, 17_000, 123_456] {
             let late = late_ms(armed, 1_000);
-            assert!(0.0 <= late && late <= 36.0, "{armed}: {late}");
+            assert!((0.0..=36.0).contains(&late), "{armed}: {late}");
             let late = late_ms(armed, 8_000);
-            assert!(0.0 <= late && late <= 260.0, "{armed}: {late}");
+            assert!((0.0..=260.0).contains(&late), "{armed}: {late}");
         }
     }
 

@@ -113,6 +113,21 @@ impl Socket {
         };
     }
 
+    /// `SO_RCVLOWAT`: an automatic buffer grows so that as much fits. Linux `tcp_set_rcvlowat`.
+    pub(super) fn set_low_water(&mut self, bytes: u32) {
+        let bytes = u64::from(bytes.max(1));
+        let most = if self.recv.capacity_is_set { self.recv.capacity } else { MAX_BUFFER };
+        self.recv.low_water = bytes.min((most >> 1).max(1));
+        if self.recv.capacity_is_set {
+            return;
+        }
+        let wanted = (self.recv.low_water << 8) / self.recv.ratio.max(1);
+        if self.recv.capacity < wanted {
+            self.recv.capacity = wanted;
+            self.recv.clamp = self.recv.low_water;
+        }
+    }
+
     /// Memory that a packet takes in the receive buffer.
     ///
     /// Linux `skb->truesize` of a packet in one piece: a descriptor and a power of two for
@@ -341,12 +356,13 @@ impl Socket {
         if left + step <= free { free } else { left }
     }
 
-    /// After a read without Linux's rules: whether the edge moves.
+    /// After a read without Linux's rules: whether the other end must hear of the new window.
+    ///
+    /// RFC 9293 section 3.8.6.2.2 says when the edge may move, not when to say so; as in Linux,
+    /// when what can be offered has doubled.
     pub(super) fn window_grew_enough(&self) -> bool {
-        let window = self.plain_window();
-        let left = self.recv.offered();
-        let step = (self.recv.capacity / 2).min(2 * u64::from(self.recv.advertised_mss));
-        left < window && (left + step <= window || left == 0)
+        let (window, left) = (self.plain_window(), self.recv.offered());
+        left < window && 2 * left <= window
     }
 
     /// The window of a segment that leaves now; never shrinks the edge. Linux `tcp_select_window`.
