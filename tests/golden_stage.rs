@@ -61,7 +61,11 @@ fn stage(id: &str, ms: u64, width: f32, lang: Lang) -> String {
                 line(&mut text, "sign", centre.x, centre.y, &format!("{glyph:?}"));
             }
             Shape::Void(rect) => line(&mut text, "void", rect.x, rect.y, ""),
+            Shape::Timer { centre, passed, ink, .. } => {
+                line(&mut text, "timer", centre.x, centre.y, &format!("{passed:.3} ({ink:?})"));
+            }
             Shape::Box { .. } | Shape::Path { .. } | Shape::Ring { .. } => {}
+            Shape::Bar { .. } | Shape::Area { .. } => {}
         }
     }
     for button in buttons {

@@ -11,7 +11,7 @@ mod units;
 mod value;
 
 pub use macros::{Params, dashed, index_of, key_text, plain};
-pub use spec::{Applies, Choice, Scale, Spec, parse_choice};
+pub use spec::{Applies, Choice, Grammar, Scale, Spec, parse_choice};
 pub use text::{Lang, Reason, Said, Text, meant, nearest, shorten};
 pub use units::{Amount, BitRate, Bytes, Ppm, Rate, parse_span, show_span, span_parts};
 pub use value::{Kind, Lines, Param, Spans, Value, Words, grouped, is_word, word_allowed};

@@ -32,6 +32,9 @@ pub enum Scale {
     Log,
 }
 
+/// Whether a text is one of a small language.
+pub type Grammar = fn(&str) -> Result<(), Reason>;
+
 /// The declaration of one parameter; written by [`params!`](crate::params), never by hand.
 #[derive(Clone, Copy)]
 pub struct Spec {
@@ -64,7 +67,7 @@ pub struct Spec {
     /// Whether a list of times is one of instants: in ascending order.
     pub in_order: bool,
     /// Checks the text of [`Kind::Lines`].
-    pub grammar: Option<fn(&str) -> Result<(), Reason>>,
+    pub grammar: Option<Grammar>,
 }
 
 impl std::fmt::Debug for Spec {

@@ -10,7 +10,7 @@ use crate::param::Text;
 
 use super::Chosen;
 use super::cards::Cards;
-use super::draw::{Anchor, Pattern, Rect, Shape, bold, plain, pt, stroke};
+use super::draw::{Anchor, Pattern, Pen, Rect, Shape, bold, plain, pt, stroke};
 use super::ends::{End, Script, Ticking, Waits, bytes_per_cell};
 use super::ladder::window::fine;
 use super::ladder::words::{fill_of, timer_name};
@@ -341,7 +341,7 @@ impl Cards<'_, '_> {
             return;
         }
         let clock = if end.timers.is_empty() { 0.0 } else { 26.0 };
-        self.row_cells(end, Rect::new(x, rect.y + 24.0, room - clock, 10.0));
+        send_bar(self.pen, end, Rect::new(x, rect.y + 24.0, room - clock, 10.0));
         if let Some(timer) = end.timers.first() {
             let (ink, _) = fill_of(BracketKind::Timer(timer.kind));
             let matters = timer.kind == TimerKind::DelayedAck;
@@ -363,22 +363,26 @@ impl Cards<'_, '_> {
         let at = pt(x, rect.y + 49.0);
         self.pen.first(at, Anchor::Start, plain(11.0, Token::Ink2), room - clock, &[&why]);
     }
+}
 
-    /// The send buffer as one bar: sent, held, empty.
-    pub(super) fn row_cells(&mut self, end: &End, rect: Rect) {
-        self.pen.scene.fill(rect, 2.0, Token::Sunken);
-        let all = (end.sent.0 + end.held.0).max(LEAST_FULL) as f32;
-        let sent = rect.w * end.sent.0 as f32 / all;
-        let held = rect.w * end.held.0 as f32 / all;
-        if 0.0 < sent {
-            let inner = Rect::new(rect.x + 1.0, rect.y + 1.0, (sent - 2.0).max(2.0), rect.h - 2.0);
-            self.pen.scene.card(inner, 1.5, Some(Token::Paper), stroke(Token::StateFlight, 2.0));
-        }
-        if 0.0 < held {
-            let (ink, pattern) = fill_of(BracketKind::Held(end.hold.unwrap_or(Hold::NotPushed)));
-            let bar = Rect::new(rect.x + sent, rect.y, held.max(2.0), rect.h);
-            self.pen.scene.bar(bar, ink, pattern);
-        }
+/// The buffers of an end as one bar: sent, held, empty; what is unread at the right.
+pub fn send_bar(pen: &mut Pen<'_>, end: &End, rect: Rect) {
+    pen.scene.fill(rect, 2.0, Token::Sunken);
+    let all = (end.sent.0 + end.held.0 + end.unread).max(LEAST_FULL) as f32;
+    let share = |bytes: u64| rect.w * bytes as f32 / all;
+    let (sent, held, unread) = (share(end.sent.0), share(end.held.0), share(end.unread));
+    if 0.0 < sent {
+        let inner = Rect::new(rect.x + 1.0, rect.y + 1.0, (sent - 2.0).max(2.0), rect.h - 2.0);
+        pen.scene.card(inner, 1.5, Some(Token::Paper), stroke(Token::StateFlight, 2.0));
+    }
+    if 0.0 < held {
+        let (ink, pattern) = fill_of(BracketKind::Held(end.hold.unwrap_or(Hold::NotPushed)));
+        pen.scene.bar(Rect::new(rect.x + sent, rect.y, held.max(2.0), rect.h), ink, pattern);
+    }
+    if 0.0 < unread {
+        let w = unread.max(2.0);
+        let bar = Rect::new(rect.right() - w, rect.y, w, rect.h);
+        pen.scene.bar(bar, Token::StateWait, Pattern::Solid);
     }
 }
 

@@ -12,8 +12,6 @@ use crate::param::{Lang, Text};
 use crate::view::caption::tell;
 use crate::view::draw::{Glyph, Pattern};
 use crate::view::inspect_chain::{Chain, chain_of};
-use crate::view::ladder::Tape;
-use crate::view::ladder::pick::last_sent;
 use crate::view::tokens::Token;
 use crate::view::words::Cast;
 use crate::view::{Chosen, numbers};
@@ -198,15 +196,6 @@ impl Subject<'_> {
             inspection.total = Some((self.word(name), numbers::span(whole)));
         }
         inspection
-    }
-
-    /// The message whose bytes left before those of another one began to wait.
-    fn before(&self, msg: MsgId, facts: &[(SimTime, Fact)]) -> Option<MsgId> {
-        let segments = &self.seen.segments;
-        let born = facts.first().map(|(at, _)| *at)?;
-        let held = segments.brackets.iter().find(|b| b.msg == Some(msg) && born <= b.from)?;
-        let tape = Tape { flights: &segments.flights, brackets: &segments.brackets };
-        last_sent(tape, held)
     }
 
     /// The shape of a message's state and a word for it.

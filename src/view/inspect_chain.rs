@@ -5,6 +5,9 @@
 use crate::kernel::{SimSpan, SimTime};
 use crate::model::{ActorId, Cause, Fact, MsgId};
 use crate::param::{Lang, Text};
+use crate::view::inspect::Subject;
+use crate::view::ladder::Tape;
+use crate::view::ladder::pick::last_sent;
 use crate::view::ladder::window::{exact, fine};
 use crate::view::words::{Cast, fill};
 
@@ -110,6 +113,17 @@ pub fn chain_of(
         hold,
         links,
     })
+}
+
+impl Subject<'_> {
+    /// The message whose bytes left before those of another one began to wait.
+    pub(super) fn before(&self, msg: MsgId, facts: &[(SimTime, Fact)]) -> Option<MsgId> {
+        let segments = &self.seen.segments;
+        let born = facts.first().map(|(at, _)| *at)?;
+        let held = segments.brackets.iter().find(|b| b.msg == Some(msg) && born <= b.from)?;
+        let tape = Tape { flights: &segments.flights, brackets: &segments.brackets };
+        last_sent(tape, held)
+    }
 }
 
 /// Nagle's wait goes on while the other end delays its acknowledgement.

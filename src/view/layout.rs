@@ -395,8 +395,14 @@ fn turned(plan: &Plan, layers: &[Vec<usize>], room: Room) -> Layout {
         forms.iter().map(RowForm::height).sum::<f32>() + pipe * n_pipes + TOP + below
     };
     // Too high: first flatter cards, layer by layer from the last, then shorter pipes.
-    for i in (0..forms.len()).rev() {
-        while room.height < total(&forms, TURNED_PIPE) && forms[i].flatten(plan, &layers[i], free) {
+    // Two scripts are read together: neither becomes a bar before the other is a row.
+    let first = if is_of_scripts(plan) { Density::Row } else { Density::Bar };
+    for most in [first, Density::Bar] {
+        for i in (0..forms.len()).rev() {
+            while room.height < total(&forms, TURNED_PIPE)
+                && (most == Density::Bar || forms[i].density < most)
+                && forms[i].flatten(plan, &layers[i], free)
+            {}
         }
     }
     let excess = (total(&forms, TURNED_PIPE) - room.height).max(0.0);

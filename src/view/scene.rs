@@ -11,6 +11,7 @@ use super::cards::Cards;
 use super::draw::{Anchor, Glyph, Pen, Point, Rect, Scene, Shape, bold, plain, pt};
 use super::ends::{End, Script};
 use super::frame::{Body, Dot, Frame, Life};
+use super::host_card::send_bar;
 use super::layout::{Kind, Layout, Memory, Plan};
 use super::numbers::{clock, count, instant, percent, short_span, span};
 use super::text_width::text_width;
@@ -30,6 +31,8 @@ const RESUME: Text = Text::new("Resume", "继续");
 const SEND_ONE: Text = Text::new("Send one now", "立即发送一条");
 const SEND: Text = Text::new("Send one", "发一条");
 
+/// Width and height of a buffer beside a pipe.
+const BUFFER: (f32, f32) = (34.0, 7.0);
 /// Up to so many dots carry their numbers.
 const LABELLED: usize = 16;
 /// Up to so many dots have tails.
@@ -177,6 +180,7 @@ impl Staged<'_> {
                 Some(_) => bold(12.0, Token::Ink),
                 None => plain(11.0, Token::Ink3),
             };
+            self.buffers(pen, n, &mut names);
             // One name for each bundle: paths of one kind between the same layers read alike.
             let alone = self.is_alone(n) || path.is_cut || path.is_flow;
             if !alone {
@@ -202,6 +206,30 @@ impl Staged<'_> {
             }
         }
         names
+    }
+
+    /// Both ends' buffers beside a connection of actors that have no room for them on their cards.
+    fn buffers(&self, pen: &mut Pen<'_>, n: usize, taken: &mut Vec<Rect>) {
+        let Some((from, to)) = self.cast.ends.get(n).copied() else { return };
+        let pipe = &self.layout.pipes[n];
+        let away = pipe.width / 2.0 + 5.0;
+        for (actor, at, side) in [(from, pipe.at(0.0), 1.0), (to, pipe.at(1.0), -1.0)] {
+            let Some(card) = self.frame.cards.get(actor.index()) else { continue };
+            let own = card.ends.iter().find(|end| end.channel.index() == n);
+            let (Some(end), false) = (own, matches!(card.body, Body::Script(_))) else { continue };
+            let (w, h) = BUFFER;
+            let rect = match (self.layout.turned, 0.0 < side) {
+                (true, true) => Rect::new(at.x + away, at.y + 5.0, w, h),
+                (true, false) => Rect::new(at.x + away, at.y - 5.0 - h, w, h),
+                (false, true) => Rect::new(at.x + 4.0, at.y + away, w, h),
+                (false, false) => Rect::new(at.x - 4.0 - w, at.y + away, w, h),
+            };
+            if pipe.length < 40.0 || self.layout.width < rect.right() {
+                continue;
+            }
+            send_bar(pen, end, rect);
+            taken.push(rect);
+        }
     }
 
     /// Whether no other pipe runs beside this one.

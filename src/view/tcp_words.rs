@@ -1,7 +1,6 @@
 //! What only TCP states, in words.
 
 use crate::model::fact::{Fact, Lost};
-use crate::model::message::MsgId;
 use crate::model::tcp::{Errno, Flags, Hold, TimerKind};
 use crate::param::{Lang, Text};
 use crate::view::caption::ends;
@@ -69,10 +68,9 @@ pub(super) fn tell(fact: &Fact, cast: &Cast, lang: Lang) -> Sentence {
             let what = plain(timer_name(timer).get(lang));
             say("On {0} a timer goes off: {1}.", "{0}上的定时器到期：{1}。", &[path(channel), what])
         }
-        Fact::HoldBegun { channel, hold, bytes, msg, .. } => {
+        Fact::HoldBegun { channel, hold, bytes, .. } => {
             let parts =
                 [plain(&bytes.to_string()), path(channel), plain(hold_name(hold).get(lang))];
-            let _ = msg == MsgId(0);
             say("{0} bytes wait on {1}: {2}.", "{1}上有 {0} 字节在等：{2}。", &parts)
         }
         Fact::Connected { channel, .. } => {

@@ -88,8 +88,8 @@ pub enum Act {
     Sheet(Sheet),
     /// What a narrow screen shows.
     Tab(Tab),
-    /// The ladder shows a shorter (positive) or longer stretch of time, around a share of its height
-    /// or around the shown instant.
+    /// The ladder shows a shorter (positive) or longer stretch of time, around a share of its
+    /// height or around the shown instant.
     Zoom {
         /// Steps.
         steps: f64,

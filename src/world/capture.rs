@@ -57,7 +57,7 @@ impl Session {
         let tcp = scenario.channels.iter().enumerate().filter_map(|(n, channel)| {
             let is_tcp = matches!(channel.params, ChannelParams::Tcp(_));
             let hosts = [home(channel.from), home(channel.to)];
-            is_tcp.then(|| (ChannelId(n as u16), Route { hosts }))
+            is_tcp.then_some((ChannelId(n as u16), Route { hosts }))
         });
         tcp.collect()
     }

@@ -251,7 +251,7 @@ impl Actor {
             Actor::Consumer(a) => a.on_crash(cx),
             Actor::Requester(a) => a.on_crash(cx),
             Actor::Responder(a) => a.on_crash(cx),
-            Actor::Script(a) => a.on_crash(cx),
+            Actor::Script(a) => a.on_crash(),
         }
     }
 

@@ -7,6 +7,7 @@
 //! zooming, [`pick`] for what falls into a window, [`words`] for what is said.
 
 mod crowd;
+mod labels;
 mod paint;
 pub mod pick;
 pub mod source;

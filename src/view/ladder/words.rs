@@ -212,7 +212,9 @@ pub fn wrap(text: &str, room: f32, size: f32, bold: bool) -> Vec<String> {
     while let Some(c) = chars.next() {
         word.push(c);
         let mark = |c: char| matches!(c, '，' | '。' | '：' | '；');
-        let breaks = c == ' ' || ('\u{2e80}' <= c && !chars.peek().is_some_and(|c| mark(*c)));
+        // A number stays with its unit.
+        let breaks = (c == ' ' && chars.peek() != Some(&'B'))
+            || ('\u{2e80}' <= c && !chars.peek().is_some_and(|c| mark(*c)));
         if breaks {
             put(&mut word, &mut line);
         }

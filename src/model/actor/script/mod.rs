@@ -9,8 +9,7 @@ pub mod parse;
 
 use crate::kernel::{SimSpan, SimTime};
 use crate::model::channel::tcp::StreamState;
-use crate::model::command::Node;
-use crate::model::fact::{Fact, Why};
+use crate::model::fact::Fact;
 use crate::model::ground::Ctx;
 use crate::model::message::MsgId;
 use crate::model::tcp::{Errno, SockOpt};
@@ -147,11 +146,9 @@ impl Script {
     }
 
     /// Its process dies.
-    pub fn on_crash(&mut self, cx: &mut Ctx<'_>) {
-        if let Waits::Room(msg) = self.waits {
-            // The channel states what becomes of the bytes; nothing of it is held here.
-            let _ = (msg, Why::Crash, Node::Actor(cx.me));
-        }
+    ///
+    /// What it wrote is held by its channels, which state what becomes of it.
+    pub fn on_crash(&mut self) {
         self.waits = Waits::Over;
     }
 
@@ -164,7 +161,7 @@ impl Script {
     /// Moves what it waits for by the time that it stood still.
     pub fn postpone(&mut self, span: SimSpan) {
         if let Waits::Until(at) = &mut self.waits {
-            *at = *at + span;
+            *at += span;
         }
     }
 

@@ -545,7 +545,7 @@ impl Ground {
         state.n_told = number;
         // What is new is told at least once, however far behind it stands.
         let mut number = state.n_known.max(state.n_sent);
-        while let Some(_) = self.tcp_mut(channel).lanes[lane.index()].get(number) {
+        while self.tcp_mut(channel).lanes[lane.index()].get(number).is_some() {
             let is_inside = number < self.tcp_mut(channel).lanes[lane.index()].n_written;
             self.set_cause(channel, lane, number, if is_inside { inside } else { outside });
             number += 1;
