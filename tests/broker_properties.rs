@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use inflight::model::broker::{
     AckMode, Broker, ChannelNo, ConnectionNo, ConsumeSpec, ConsumerId, DropReason, Effect, Holder,
-    Overflow, QueueId, QueueSpec, Taken,
+    Name, Overflow, Publish, QueueId, QueueSpec, Taken,
 };
 use proptest::prelude::*;
 
@@ -121,14 +121,8 @@ impl Bench {
         match act {
             Act::Publish { priority } => {
                 let name = broker.queue(*queue).expect("never deleted").name;
-                let publish = inflight::model::broker::Publish {
-                    exchange: inflight::model::broker::Name::EMPTY,
-                    key: name,
-                    mandatory: false,
-                    priority,
-                    bytes: 10,
-                    message: seen.n_published,
-                };
+                let mut publish = Publish::new(Name::EMPTY, name, 10, seen.n_published);
+                publish.envelope.priority = priority;
                 if !matches!(broker.publish(*publisher, &publish, out), Taken::Blocked(_)) {
                     seen.n_published += 1;
                 }
@@ -146,7 +140,7 @@ impl Bench {
             }
             Act::Join { prefetch, global, priority, auto } => {
                 let ack = if auto { AckMode::Auto } else { AckMode::Manual };
-                self.join(prefetch, global, ConsumeSpec { ack, priority, exclusive: false });
+                self.join(prefetch, global, ConsumeSpec { ack, priority, ..<_>::default() });
             }
             act => self.apply_picked(act),
         }

@@ -32,6 +32,10 @@ pub enum Why {
     OutboxFull,
     /// The sender gave up after its last try.
     GaveUp,
+    /// Its time to live was up.
+    Expired,
+    /// Too many deliveries of it failed.
+    TooOften,
 }
 
 impl Why {
@@ -50,6 +54,8 @@ impl Why {
                 Text { en: "the sender's memory was full", zh: "发送方内存已满" }
             }
             Why::GaveUp => Text { en: "the sender gave up", zh: "发送方放弃" },
+            Why::Expired => Text { en: "its time was up", zh: "已过期" },
+            Why::TooOften => Text { en: "delivered too often", zh: "投递次数过多" },
         }
     }
 }

@@ -7,6 +7,7 @@
 
 use std::collections::VecDeque;
 
+use crate::kernel::SimTime;
 use crate::model::broker::{
     AckMode, Broker, ChannelNo, ConnectionNo, ConsumeSpec, ConsumerId, DropReason, Effect,
     Overflow, QueueId, QueueSpec, Taken,
@@ -129,6 +130,7 @@ impl BrokerActor {
 
     /// A parcel came in.
     pub fn on_message(&mut self, cx: &mut Ctx<'_>, port: u16, parcel: Parcel) {
+        self.broker.set_now(cx.now());
         match parcel {
             Parcel::Publish { seq, message } => self.on_publish(cx, port, seq, message),
             Parcel::Ack { tag, .. } => {
@@ -140,6 +142,18 @@ impl BrokerActor {
             _ => {}
         }
         self.carry_out(cx);
+    }
+
+    /// A message's or a queue's time is up.
+    pub fn on_wake(&mut self, cx: &mut Ctx<'_>) {
+        self.broker.on_wake(cx.now(), &mut self.effects);
+        self.carry_out(cx);
+    }
+
+    /// Earliest time at which `on_wake` may have something to do.
+    #[inline]
+    pub fn next_wake(&self) -> Option<SimTime> {
+        self.broker.next_wake()
     }
 
     /// The channel takes deliveries again.
@@ -187,6 +201,7 @@ impl BrokerActor {
     /// Changes a live parameter.
     pub fn set(&mut self, cx: &mut Ctx<'_>, index: u8, value: &Value) -> Result<(), Reason> {
         self.params.set(index, value)?;
+        self.broker.set_now(cx.now());
         let spec = self.spec();
         for queue in &self.queues {
             self.broker.limit(*queue, spec.max_length, spec.overflow, &mut self.effects);
@@ -390,7 +405,13 @@ fn why_of(why: DropReason) -> Why {
     match why {
         DropReason::MaxLength => Why::Oldest,
         DropReason::QueueFull => Why::Refused,
-        DropReason::Unroutable => Why::Unroutable,
-        DropReason::Rejected | DropReason::Purged | DropReason::QueueDeleted => Why::Refused,
+        DropReason::Unroutable | DropReason::Circle => Why::Unroutable,
+        DropReason::Expired => Why::Expired,
+        DropReason::DeliveryLimit => Why::TooOften,
+        DropReason::Restarted => Why::Crash,
+        DropReason::Rejected
+        | DropReason::Purged
+        | DropReason::QueueDeleted
+        | DropReason::RolledBack => Why::Refused,
     }
 }

@@ -177,7 +177,7 @@ impl Actor {
             Actor::Consumer(a) => a.on_wake(cx),
             Actor::Requester(a) => a.on_wake(cx),
             Actor::Responder(a) => a.on_wake(cx),
-            Actor::Broker(_) => {}
+            Actor::Broker(a) => a.on_wake(cx),
         }
     }
 
@@ -200,7 +200,7 @@ impl Actor {
             Actor::Consumer(a) => a.next_wake(),
             Actor::Requester(a) => a.next_wake(),
             Actor::Responder(a) => a.next_wake(),
-            Actor::Broker(_) => None,
+            Actor::Broker(a) => a.next_wake(),
         }
     }
 

@@ -1,7 +1,8 @@
 //! Channels open, consumers start and end, windows are set.
 
-use super::channel::{CHANNELS_LIMIT, Channel, ConsumeSpec, Consumer};
+use super::channel::{AckMode, CHANNELS_LIMIT, Channel, ConsumeSpec, Consumer};
 use super::effect::{ChannelError, Effect};
+use super::queue::QueueKind;
 use super::{Broker, ChannelNo, ConnectionNo, ConsumerId, QueueId};
 
 impl<M: Copy> Broker<M> {
@@ -57,8 +58,20 @@ impl<M: Copy> Broker<M> {
         }
         let channel = self.clients.channels.get_mut(number.slot())?;
         let prefetch = channel.prefetch;
-        let consumer =
-            Consumer { channel: number, queue: id, spec, prefetch, unacked: 0, behind: None };
+        if queue.spec.kind == QueueKind::Stream && prefetch == 0 && spec.ack == AckMode::Manual {
+            let error = ChannelError::NoPrefetch(queue.name);
+            self.fail(number, error, out);
+            return None;
+        }
+        let consumer = Consumer {
+            channel: number,
+            queue: id,
+            spec,
+            prefetch,
+            unacked: 0,
+            cursor: spec.offset.cursor(queue),
+            behind: None,
+        };
         let consumer_id = ConsumerId(self.clients.consumers.insert(consumer));
         channel.consumers.push(consumer_id);
         if spec.exclusive {
@@ -70,6 +83,7 @@ impl<M: Copy> Broker<M> {
             queue.active.push(&mut self.clients.consumers, consumer_id, spec.priority);
         }
         queue.n_consumers += 1;
+        queue.unused_until = None;
         self.dispatch(id, out);
         Some(consumer_id)
     }
@@ -103,6 +117,10 @@ impl<M: Copy> Broker<M> {
                 let priority = consumers.get(next.0).map_or(0, |c| c.spec.priority);
                 queue.active.push(consumers, next, priority);
             }
+        }
+        let is_last = queue.n_consumers == 0;
+        if is_last {
+            self.use_queue(ended.queue);
         }
         self.clients.forget(id)
     }
