@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::line::{Line, Rotation};
+use super::publish::Publish;
 use super::queue::Entry;
 use super::slab::Slab;
 use super::stream::StreamOffset;
@@ -234,6 +235,24 @@ impl<M: Copy> Channel<M> {
     /// Unacknowledged messages by rising tag.
     pub fn unacked(&self) -> impl Iterator<Item = &Unacked<M>> {
         self.unacked.iter()
+    }
+
+    /// What an open transaction has settled: it still counts as unacknowledged.
+    pub fn uncommitted(&self) -> impl Iterator<Item = &Unacked<M>> {
+        let settled = match &self.mode {
+            Mode::Tx(tx) => tx.settled.as_slice(),
+            _ => &[],
+        };
+        settled.iter().map(|(unacked, _)| unacked)
+    }
+
+    /// What an open transaction will publish.
+    pub fn pending(&self) -> impl Iterator<Item = &Publish<M>> {
+        let publishes = match &self.mode {
+            Mode::Tx(tx) => tx.publishes.as_slice(),
+            _ => &[],
+        };
+        publishes.iter().map(|(publish, _)| publish)
     }
 
     /// Its consumers in the order of registration.

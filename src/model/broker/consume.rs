@@ -2,6 +2,7 @@
 
 use super::channel::{AckMode, CHANNELS_LIMIT, Channel, ConsumeSpec, Consumer};
 use super::effect::{ChannelError, Effect};
+use super::names::Name;
 use super::queue::QueueKind;
 use super::{Broker, ChannelNo, ConnectionNo, ConsumerId, QueueId};
 
@@ -58,8 +59,9 @@ impl<M: Copy> Broker<M> {
         }
         let channel = self.clients.channels.get_mut(number.slot())?;
         let prefetch = channel.prefetch;
-        if queue.spec.kind == QueueKind::Stream && prefetch == 0 && spec.ack == AckMode::Manual {
-            let error = ChannelError::NoPrefetch(queue.name);
+        if queue.spec.kind == QueueKind::Stream
+            && let Some(error) = stream_refusal(queue.name, prefetch, &spec)
+        {
             self.fail(number, error, out);
             return None;
         }
@@ -140,5 +142,15 @@ impl<M: Copy> Broker<M> {
         let error = ChannelError::LockedQueue(queue.name);
         self.fail(number, error, out);
         false
+    }
+}
+
+/// Why a stream refuses a consumer: it needs a window, and acknowledgements to move it
+/// (`rabbit_stream_queue.erl`, `consume`).
+fn stream_refusal(name: Name, prefetch: u32, spec: &ConsumeSpec) -> Option<ChannelError> {
+    match (prefetch, spec.ack) {
+        (0, _) => Some(ChannelError::NoPrefetch(name)),
+        (_, AckMode::Auto) => Some(ChannelError::StreamAutoAck(name)),
+        _ => None,
     }
 }

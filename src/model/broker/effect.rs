@@ -214,6 +214,8 @@ pub enum ChannelError {
     NotTransactional,
     /// 406: consumes a stream without a window.
     NoPrefetch(Name),
+    /// 540: consumes a stream without acknowledging.
+    StreamAutoAck(Name),
     /// 540: fetched from a stream with a `get`.
     StreamGet(Name),
     /// 540: purged a stream.
@@ -270,7 +272,9 @@ impl ChannelError {
             | ChannelError::ConfirmToTx
             | ChannelError::NotTransactional
             | ChannelError::NoPrefetch(_) => 406,
-            ChannelError::StreamGet(_) | ChannelError::StreamPurge(_) => 540,
+            ChannelError::StreamAutoAck(_)
+            | ChannelError::StreamGet(_)
+            | ChannelError::StreamPurge(_) => 540,
         }
     }
 }

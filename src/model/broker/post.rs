@@ -92,7 +92,10 @@ impl<M: Copy> Post<M> {
         why: DropReason,
         out: &mut Vec<Effect<M>>,
     ) {
-        queue.note_removal(self.now, &entry);
+        // A dead letter is written where it goes and leaves here in one step.
+        if queue.spec.dead_letter.is_none() || why.death_word().is_none() {
+            queue.note_removal(self.now, &entry);
+        }
         self.refuse(id, queue, entry, why, out);
     }
 

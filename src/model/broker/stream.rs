@@ -3,7 +3,6 @@
 //! An acknowledgement only gives the consumer room for one more message, whatever it says. Every
 //! message counts as one chunk, as confirmed publishes make them. Left out: retention by age.
 
-use super::channel::AckMode;
 use super::clients::Clients;
 use super::effect::Effect;
 use super::queue::Queue;
@@ -59,6 +58,5 @@ fn next_for<M: Copy>(
     reader: super::ConsumerId,
 ) -> Option<super::Entry<M>> {
     let consumer = clients.consumers.get(reader.0)?;
-    let has_room = consumer.spec.ack == AckMode::Auto || consumer.has_window();
-    if has_room { queue.at_offset(consumer.cursor).copied() } else { None }
+    if consumer.has_window() { queue.at_offset(consumer.cursor).copied() } else { None }
 }

@@ -261,15 +261,17 @@ pub(super) fn error_text(broker: &Broker<u32>, error: ChannelError) -> String {
         ChannelError::NotTransactional => {
             "PRECONDITION_FAILED - channel is not transactional".into()
         }
-        ChannelError::NoPrefetch(q) => format!(
-            "PRECONDITION_FAILED - consumer prefetch count is not set for queue '{}'",
-            name(q)
-        ),
+        ChannelError::NoPrefetch(q) => {
+            let why = "consumer prefetch count is not set for";
+            format!("PRECONDITION_FAILED - {why} 'queue '{}'", name(q))
+        }
+        ChannelError::StreamAutoAck(q) => {
+            let why = "automatic acknowledgement not supported by stream";
+            format!("NOT_IMPLEMENTED - {why} queue '{}'", name(q))
+        }
         ChannelError::StreamGet(q) => {
-            format!(
-                "NOT_IMPLEMENTED - basic.get not supported by stream queues queue '{}'",
-                name(q)
-            )
+            let why = "basic.get not supported by stream queues";
+            format!("NOT_IMPLEMENTED - {why} queue '{}'", name(q))
         }
         ChannelError::StreamPurge(q) => {
             format!("NOT_IMPLEMENTED - queue.purge not supported by queue '{}'", name(q))
