@@ -7,7 +7,7 @@ use inflight::model::actor::{
 use inflight::model::channel::{ChannelParams, IdealParams};
 use inflight::model::{ActorId, ChannelId, Command};
 use inflight::observe::Seen;
-use inflight::param::{Amount, Ppm, Rate, Words};
+use inflight::param::{Amount, Ppm, Rate, Spans, Words};
 use inflight::world::{Plan, World};
 use proptest::prelude::*;
 
@@ -48,6 +48,9 @@ prop_compose! {
         prefetch in prop_oneof![Just(u32::MAX), 1_u32..5],
         capacity in prop_oneof![Just(u32::MAX), 0_u32..6],
         when_full in 0_usize..3,
+        durable: bool,
+        ttl_ms in prop_oneof![Just(0), 1_u64..100],
+        dead_letters: bool,
         paths in prop::collection::vec(any_path(), 5),
         faults in prop::collection::vec((0_u64..2_000, 0_u16..7, 0_usize..9), 0..30),
     ) -> Plan {
@@ -60,6 +63,9 @@ prop_compose! {
             routing: if fanout { Routing::Fanout } else { Routing::Direct },
             capacity: Amount(capacity),
             when_full: WhenFull::ALL[when_full],
+            durable,
+            ttl: Spans(vec![SimSpan::ms(ttl_ms)]),
+            dead_letters: if dead_letters { Words::of(&["b"]) } else { Words::NONE },
         };
         let consumer = |queue: &str| ConsumerParams {
             queue: Words::of(&[queue]),

@@ -169,6 +169,8 @@ pub enum Fact {
     Queued { msg: MsgId, at: ActorId, depth: u32 },
     /// The queue handed it to a consumer over `channel`; `depth` ready messages are left.
     Dispatched { msg: MsgId, at: ActorId, channel: ChannelId, redelivered: bool, depth: u32 },
+    /// It left its queue as a dead letter; where it goes follows.
+    DeadLettered { msg: MsgId, at: ActorId, why: Why },
     /// It returned to its place in the queue, marked redelivered.
     Requeued { msg: MsgId, at: ActorId, depth: u32 },
     /// The consumer's acknowledgement reached the broker, which forgets it.
@@ -225,6 +227,7 @@ impl Fact {
             | Fact::Released { msg, .. }
             | Fact::Queued { msg, .. }
             | Fact::Dispatched { msg, .. }
+            | Fact::DeadLettered { msg, .. }
             | Fact::Requeued { msg, .. }
             | Fact::Acked { msg, .. }
             | Fact::Confirmed { msg, .. }
@@ -304,6 +307,7 @@ impl Fact {
             Fact::Mended { channel: c } => [head(27, channel(c), 0), 0, 0],
             Fact::ControlLost { channel: c, back } => [head(28, channel(c), u64::from(back)), 0, 0],
             Fact::Changed { node: n, param } => [head(29, node(n), u64::from(param)), 0, 0],
+            Fact::DeadLettered { msg, at, why } => [head(30, actor(at), why as u64), msg.0, 0],
         }
     }
 }

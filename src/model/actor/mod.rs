@@ -231,7 +231,8 @@ impl Actor {
             Actor::Producer(a) => a.on_restart(cx),
             Actor::Consumer(a) => a.on_restart(cx),
             Actor::Requester(a) => a.on_start(cx),
-            Actor::Broker(_) | Actor::Responder(_) => {}
+            Actor::Broker(a) => a.on_restart(cx),
+            Actor::Responder(_) => {}
         }
     }
 
@@ -251,7 +252,9 @@ impl Actor {
         match self {
             Actor::Producer(a) => a.postpone(span),
             Actor::Requester(a) => a.postpone(span),
-            Actor::Broker(_) | Actor::Consumer(_) | Actor::Responder(_) => {}
+            // Times to live go on while it stands still.
+            Actor::Broker(a) => a.on_wake(cx),
+            Actor::Consumer(_) | Actor::Responder(_) => {}
         }
     }
 

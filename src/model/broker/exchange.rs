@@ -167,3 +167,79 @@ fn add<T: PartialEq>(all: &mut Vec<T>, one: Option<T>) {
         all.push(one);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::broker::{Broker, ConnectionNo, Publish, QueueSpec, Taken};
+
+    struct Bench {
+        broker: Broker<u64>,
+        queue: QueueId,
+    }
+
+    impl Bench {
+        /// Exchanges `a` and `b` of one kind, a queue bound to `b`.
+        fn new(kind: ExchangeKind, alternate: bool) -> Bench {
+            let mut broker = Broker::new();
+            let queue = broker.add_queue("q", QueueSpec::default());
+            let [a, b] = ["a", "b"].map(|name| broker.name(name));
+            let channel = broker.open_channel(ConnectionNo(0));
+            let spec =
+                ExchangeSpec { alternate: alternate.then_some(b), ..ExchangeSpec::new(kind) };
+            broker.add_exchange("a", spec);
+            let spec = ExchangeSpec { alternate: Some(a), ..ExchangeSpec::new(kind) };
+            broker.add_exchange("b", spec);
+            let key = broker.name("k");
+            broker.bind(channel, queue, b, key, Headers::NONE, &mut Vec::new());
+            Bench { broker, queue }
+        }
+
+        /// Publishes to `a`; answers what became of it and how many copies are in the queue.
+        fn publish(&mut self, key: &str, headers: Headers) -> (Taken, u32) {
+            let [a, key] = ["a", key].map(|name| self.broker.name(name));
+            let channel = self.broker.open_channel(ConnectionNo(0));
+            let mut publish = Publish::new(a, key, 1, 0);
+            publish.envelope.headers = headers;
+            let taken = self.broker.publish(channel, &publish, &mut Vec::new());
+            (taken, self.broker.queue(self.queue).expect("not deleted").n_ready())
+        }
+
+        fn bind_a_to_b(&mut self, key: &str) {
+            let [a, b, key] = ["a", "b", key].map(|name| self.broker.name(name));
+            let channel = self.broker.open_channel(ConnectionNo(0));
+            self.broker.bind_exchange(channel, b, a, key, Headers::NONE, &mut Vec::new());
+        }
+    }
+
+    #[test]
+    fn an_exchange_passes_on_to_another_and_circles_end() {
+        let mut bench = Bench::new(ExchangeKind::Topic, false);
+        bench.bind_a_to_b("#");
+        assert_eq!(bench.publish("k", Headers::NONE), (Taken::Routed, 1));
+        // `b` does not match, asks its alternate `a`, which was asked before.
+        assert_eq!(bench.publish("other", Headers::NONE), (Taken::Unroutable, 1));
+    }
+
+    #[test]
+    fn the_alternate_exchange_gets_what_no_binding_matched() {
+        let mut bench = Bench::new(ExchangeKind::Direct, true);
+        assert_eq!(bench.publish("k", Headers::NONE), (Taken::Routed, 1));
+        assert_eq!(bench.publish("other", Headers::NONE), (Taken::Unroutable, 1));
+        // A binding that matches keeps the message from it, even if it leads nowhere.
+        bench.bind_a_to_b("other");
+        assert_eq!(bench.publish("other", Headers::NONE), (Taken::Unroutable, 1));
+    }
+
+    #[test]
+    fn additional_keys_route_too_and_give_one_copy() {
+        let mut bench = Bench::new(ExchangeKind::Direct, true);
+        let [k, other] = ["k", "other"].map(|name| bench.broker.name(name));
+        for list in ["CC", "BCC"] {
+            let list = bench.broker.name(list);
+            let headers = bench.broker.headers([(list, Field::Texts(vec![other, k]))]);
+            assert_eq!(bench.publish("nowhere", headers).0, Taken::Routed);
+        }
+        assert_eq!(bench.publish("nowhere", Headers::NONE), (Taken::Unroutable, 2));
+    }
+}

@@ -259,3 +259,125 @@ impl<M: Copy> Broker<M> {
         Death { queue: letter.from, reason: letter.why, count: 1, exchange, keys, expiration_ms }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::SimSpan;
+    use crate::model::broker::{AckMode, ConnectionNo, ConsumeSpec, QueueSpec};
+
+    fn at(ms: u64) -> SimTime {
+        SimTime::ZERO + SimSpan::ms(ms)
+    }
+
+    /// A broker with a queue `dead` and a queue `q` that sends its dead letters there.
+    fn bench(spec: QueueSpec) -> (Broker<u64>, [QueueId; 2], ChannelNo) {
+        let mut broker = Broker::new();
+        let dead = broker.add_queue("dead", QueueSpec::default());
+        let key = Some(broker.name("dead"));
+        let dead_letter = Some(DeadLetter { exchange: Name::EMPTY, key });
+        let q = broker.add_queue("q", QueueSpec { dead_letter, ..spec });
+        let channel = broker.open_channel(ConnectionNo(0));
+        (broker, [q, dead], channel)
+    }
+
+    fn publish(broker: &mut Broker<u64>, channel: ChannelNo, ttl_ms: Option<u32>, message: u64) {
+        let mut publish = Publish::new(Name::EMPTY, broker.name("q"), 1, message);
+        publish.envelope.expiration_ms = ttl_ms;
+        broker.publish(channel, &publish, &mut Vec::new());
+    }
+
+    fn ready(broker: &Broker<u64>, id: QueueId) -> Vec<u64> {
+        let queue = broker.queue(id).expect("not deleted");
+        queue.ready().map(|entry| entry.message).collect()
+    }
+
+    #[test]
+    fn what_expired_behind_a_live_head_goes_when_it_becomes_the_head() {
+        let (mut broker, [q, dead], channel) = bench(QueueSpec::default());
+        for (message, ttl_ms) in [(1, 600), (2, 200), (3, 400)] {
+            publish(&mut broker, channel, Some(ttl_ms), message);
+        }
+        let mut out = Vec::new();
+        assert_eq!(broker.next_wake(), Some(at(600)));
+        broker.on_wake(at(599), &mut out);
+        assert_eq!(ready(&broker, q), [1, 2, 3]);
+        broker.on_wake(at(600), &mut out);
+        assert_eq!(ready(&broker, dead), [1, 2, 3]);
+        assert_eq!(broker.next_wake(), None);
+    }
+
+    #[test]
+    fn a_fetch_throws_out_what_stands_expired_behind_it() {
+        let (mut broker, [q, dead], channel) = bench(QueueSpec::default());
+        publish(&mut broker, channel, None, 1);
+        publish(&mut broker, channel, Some(100), 2);
+        broker.set_now(at(300));
+        let got = broker.get(channel, q, AckMode::Auto, &mut Vec::new()).expect("1 is there");
+        assert_eq!((got.message, got.remaining), (1, 0));
+        assert_eq!(ready(&broker, dead), [2]);
+    }
+
+    #[test]
+    fn a_ttl_of_zero_reaches_a_free_consumer_and_nobody_else() {
+        let spec = QueueSpec { message_ttl: Some(SimSpan::ZERO), ..QueueSpec::default() };
+        let (mut broker, [q, dead], channel) = bench(spec);
+        publish(&mut broker, channel, None, 1);
+        assert_eq!((ready(&broker, q), ready(&broker, dead)), (vec![], vec![1]));
+        broker.consume(channel, q, ConsumeSpec::default(), &mut Vec::new());
+        publish(&mut broker, channel, None, 2);
+        assert_eq!(broker.channel(channel).map(|channel| channel.unacked().count()), Some(1));
+    }
+
+    #[test]
+    fn a_requeue_does_not_restart_the_time() {
+        let spec = QueueSpec { message_ttl: Some(SimSpan::ms(100)), ..QueueSpec::default() };
+        let (mut broker, [q, dead], channel) = bench(spec);
+        publish(&mut broker, channel, None, 1);
+        let mut out = Vec::new();
+        let tag = broker.get(channel, q, AckMode::Manual, &mut out).expect("1 is there").tag;
+        broker.on_wake(at(150), &mut out);
+        assert!(ready(&broker, dead).is_empty());
+        broker.nack(channel, tag, false, true, &mut out);
+        assert_eq!(ready(&broker, dead), [1]);
+    }
+
+    #[test]
+    fn a_letter_that_comes_back_by_itself_is_lost() {
+        let spec = QueueSpec { message_ttl: Some(SimSpan::ms(100)), ..QueueSpec::default() };
+        let (mut broker, _, channel) = bench(spec);
+        // Dead letters of `dead` go back to `q`.
+        let dead = broker.queue_named("dead").expect("declared above");
+        let key = Some(broker.name("q"));
+        let queue = broker.queue_mut(dead).expect("declared above");
+        let dead_letter = Some(DeadLetter { exchange: Name::EMPTY, key });
+        queue.spec = QueueSpec { dead_letter, ..spec };
+        publish(&mut broker, channel, None, 1);
+        let mut out = Vec::new();
+        broker.on_wake(at(100), &mut out);
+        assert_eq!(ready(&broker, dead), [1]);
+        broker.on_wake(at(200), &mut out);
+        let lost = Effect::Dropped { queue: None, why: DropReason::Circle, message: 1 };
+        assert_eq!(out.last(), Some(&lost));
+    }
+
+    #[test]
+    fn an_unused_queue_goes_after_its_time_and_a_used_one_does_not() {
+        let spec = QueueSpec { expires: Some(SimSpan::ms(400)), ..QueueSpec::default() };
+        let (mut broker, [q, _], channel) = bench(spec);
+        let mut out = Vec::new();
+        broker.on_wake(at(300), &mut out);
+        assert!(broker.look(channel, q, &mut out));
+        // Publishing is no use.
+        broker.on_wake(at(600), &mut out);
+        publish(&mut broker, channel, None, 1);
+        broker.on_wake(at(699), &mut out);
+        assert!(broker.queue(q).is_some());
+        let consumer = broker.consume(channel, q, ConsumeSpec::default(), &mut out);
+        broker.on_wake(at(2_000), &mut out);
+        assert!(broker.queue(q).is_some());
+        broker.cancel(channel, consumer.expect("a free queue"), &mut out);
+        broker.on_wake(at(2_400), &mut out);
+        assert!(broker.queue(q).is_none());
+    }
+}

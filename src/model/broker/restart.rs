@@ -23,6 +23,15 @@ pub enum Stop {
 }
 
 impl<M: Copy> Broker<M> {
+    /// Writes what is not yet written: a hard stop now forgets nothing.
+    pub fn sync(&mut self) {
+        let ids: Vec<QueueId> = self.queues().map(|(id, _)| id).collect();
+        for id in ids {
+            let queue = self.queue_mut(id).expect("listed just now");
+            queue.take_unwritten(crate::kernel::SimTime::MAX);
+        }
+    }
+
     /// Stops and starts again. All channels are closed, without effects that say so.
     ///
     /// What a client held comes back and is redelivered; time to live went on counting.
@@ -129,5 +138,84 @@ impl<M: Copy> Broker<M> {
             self.names.set_exchange(name, None);
             self.drop_bindings(Destination::Exchange(id));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::{SimSpan, SimTime};
+    use crate::model::broker::{
+        AckMode, ChannelNo, ConnectionNo, ExchangeSpec, Headers, Name, Publish, QueueSpec,
+    };
+
+    /// A durable queue with persistent messages 1 to 4, of which a client holds 1 and 2, and a
+    /// transient message 5 behind them.
+    fn bench() -> (Broker<u64>, QueueId, ChannelNo) {
+        let mut broker = Broker::new();
+        let queue = broker.add_queue("q", QueueSpec { durable: true, ..QueueSpec::default() });
+        let channel = broker.open_channel(ConnectionNo(0));
+        let mut out = Vec::new();
+        for message in 1..=5 {
+            let mut publish = Publish::new(Name::EMPTY, broker.name("q"), 1, message);
+            publish.envelope.persistent = message < 5;
+            broker.publish(channel, &publish, &mut out);
+        }
+        for _ in 0..2 {
+            broker.get(channel, queue, AckMode::Manual, &mut out);
+        }
+        (broker, queue, channel)
+    }
+
+    fn ready(broker: &Broker<u64>, id: QueueId) -> Vec<(u64, bool)> {
+        let queue = broker.queue(id).expect("not deleted");
+        queue.ready().map(|entry| (entry.message, entry.redelivered)).collect()
+    }
+
+    #[test]
+    fn persistent_messages_keep_their_places_and_marks() {
+        let (mut broker, queue, channel) = bench();
+        let mut out = Vec::new();
+        broker.ack(channel, 1, false, &mut out);
+        broker.restart(Stop::Graceful, &mut out);
+        assert_eq!(ready(&broker, queue), [(2, true), (3, false), (4, false)]);
+        assert!(broker.channel(channel).is_none());
+        let why = DropReason::Restarted;
+        assert!(out.contains(&Effect::Dropped { queue: Some(queue), why, message: 5 }));
+    }
+
+    #[test]
+    fn a_hard_stop_forgets_what_was_acknowledged_just_now() {
+        for (wait_ms, survivors) in [(199, vec![1, 2, 3, 4]), (200, vec![2, 3, 4])] {
+            let (mut broker, queue, channel) = bench();
+            let mut out = Vec::new();
+            broker.ack(channel, 1, false, &mut out);
+            broker.set_now(SimTime::ZERO + SimSpan::ms(wait_ms));
+            broker.restart(Stop::Killed, &mut out);
+            let expected: Vec<_> = survivors.into_iter().map(|message| (message, true)).collect();
+            assert_eq!(ready(&broker, queue), expected, "after {wait_ms} ms");
+        }
+    }
+
+    #[test]
+    fn what_is_transient_goes_with_its_bindings() {
+        let (mut broker, queue, channel) = bench();
+        let mut out = Vec::new();
+        broker.add_queue("t", QueueSpec::default());
+        let transient = broker.add_exchange("xt", ExchangeSpec::new(ExchangeKind::Fanout));
+        let durable = ExchangeSpec { durable: true, ..ExchangeSpec::new(ExchangeKind::Fanout) };
+        let kept = broker.add_exchange("xd", durable);
+        let [xt, xd] = ["xt", "xd"].map(|name| broker.name(name));
+        for exchange in [xt, xd] {
+            broker.bind(channel, queue, exchange, Name::EMPTY, Headers::NONE, &mut out);
+        }
+        broker.bind_exchange(channel, xt, xd, Name::EMPTY, Headers::NONE, &mut out);
+        broker.restart(Stop::Graceful, &mut out);
+        assert!(broker.queue_named("t").is_none());
+        assert!(broker.exchange(transient).is_none());
+        let bindings = &broker.exchange(kept).expect("it is durable").bindings;
+        assert_eq!(bindings.len(), 1);
+        assert_eq!(bindings[0].to, Destination::Queue(queue));
+        assert!(broker.exchange_named("").is_some());
     }
 }

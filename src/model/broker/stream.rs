@@ -60,3 +60,55 @@ fn next_for<M: Copy>(
     let consumer = clients.consumers.get(reader.0)?;
     if consumer.has_window() { queue.at_offset(consumer.cursor).copied() } else { None }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::broker::{ChannelNo, ConnectionNo, ConsumeSpec, Mark, QueueKind, QueueSpec};
+
+    fn offsets(out: &mut Vec<Effect<u64>>, to: ChannelNo) -> Vec<u64> {
+        let offset = |effect: &Effect<u64>| match effect {
+            Effect::Deliver { channel, mark: Mark::Offset(offset), .. } if *channel == to => {
+                Some(*offset)
+            }
+            _ => None,
+        };
+        let offsets = out.iter().filter_map(offset).collect();
+        out.clear();
+        offsets
+    }
+
+    #[test]
+    fn everyone_reads_from_his_place_and_an_ack_makes_room_for_one() {
+        let mut broker: Broker<u64> = Broker::new();
+        let spec = QueueSpec { kind: QueueKind::Stream, durable: true, ..QueueSpec::default() };
+        let queue = broker.add_queue("s", spec);
+        let publisher = broker.open_channel(ConnectionNo(0));
+        let mut out = Vec::new();
+        for message in 0..5 {
+            broker.publish_to(publisher, queue, 1, message, &mut out);
+        }
+        let places = [
+            (StreamOffset::First, vec![0, 1, 2]),
+            (StreamOffset::At(3), vec![3, 4]),
+            (StreamOffset::Last, vec![4]),
+            (StreamOffset::Next, vec![]),
+        ];
+        let mut readers = Vec::new();
+        for (offset, expected) in places {
+            let reader = broker.open_channel(ConnectionNo(1));
+            broker.qos(reader, 3, false, &mut out);
+            let spec = ConsumeSpec { offset, ..ConsumeSpec::default() };
+            broker.consume(reader, queue, spec, &mut out);
+            assert_eq!(offsets(&mut out, reader), expected);
+            readers.push(reader);
+        }
+        broker.nack(readers[0], 1, false, true, &mut out);
+        assert_eq!(offsets(&mut out, readers[0]), [3]);
+        broker.publish_to(publisher, queue, 1, 5, &mut out);
+        assert!(offsets(&mut out.clone(), readers[0]).is_empty());
+        assert_eq!(offsets(&mut out, readers[3]), [5]);
+        broker.close_channel(readers[0], &mut out);
+        assert_eq!(broker.queue(queue).map(Queue::n_ready), Some(6));
+    }
+}

@@ -110,3 +110,80 @@ pub(super) fn drop_publishes<M: Copy>(tx: &Tx<M>, out: &mut Vec<Effect<M>>) {
     let lost = tx.publishes.iter().map(|(publish, _)| publish.message);
     out.extend(lost.map(|message| Effect::Dropped { queue: None, why, message }));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::broker::{AckMode, ConnectionNo, QueueSpec, Taken};
+
+    fn bench() -> (Broker<u64>, QueueId, ChannelNo) {
+        let mut broker = Broker::new();
+        let queue = broker.add_queue("q", QueueSpec::default());
+        let channel = broker.open_channel(ConnectionNo(0));
+        broker.tx_select(channel, &mut Vec::new());
+        (broker, queue, channel)
+    }
+
+    fn n_ready(broker: &Broker<u64>, queue: QueueId) -> Option<u32> {
+        broker.queue(queue).map(super::super::Queue::n_ready)
+    }
+
+    #[test]
+    fn publishes_appear_at_the_commit_and_never_after_a_rollback() {
+        let (mut broker, queue, channel) = bench();
+        let mut out = Vec::new();
+        assert_eq!(broker.publish_to(channel, queue, 1, 1, &mut out), Taken::Pending);
+        assert_eq!(n_ready(&broker, queue), Some(0));
+        broker.tx_commit(channel, &mut out);
+        assert_eq!(n_ready(&broker, queue), Some(1));
+        broker.publish_to(channel, queue, 1, 2, &mut out);
+        broker.tx_rollback(channel, &mut out);
+        broker.tx_commit(channel, &mut out);
+        assert_eq!(n_ready(&broker, queue), Some(1));
+        let why = DropReason::RolledBack;
+        assert!(out.contains(&Effect::Dropped { queue: None, why, message: 2 }));
+    }
+
+    #[test]
+    fn after_a_rollback_a_message_can_be_acknowledged_again() {
+        let (mut broker, queue, channel) = bench();
+        let publisher = broker.open_channel(ConnectionNo(1));
+        let mut out = Vec::new();
+        broker.publish_to(publisher, queue, 1, 1, &mut out);
+        broker.get(channel, queue, AckMode::Manual, &mut out);
+        broker.ack(channel, 1, false, &mut out);
+        assert_eq!(broker.queue(queue).map(|queue| queue.n_unacked()), Some(1));
+        broker.tx_rollback(channel, &mut out);
+        broker.ack(channel, 1, false, &mut out);
+        broker.tx_commit(channel, &mut out);
+        assert_eq!(broker.queue(queue).map(|queue| queue.n_unacked()), Some(0));
+        assert!(broker.channel(channel).is_some());
+    }
+
+    #[test]
+    fn a_lost_channel_rolls_back() {
+        let (mut broker, queue, channel) = bench();
+        let publisher = broker.open_channel(ConnectionNo(1));
+        let mut out = Vec::new();
+        broker.publish_to(publisher, queue, 1, 1, &mut out);
+        broker.get(channel, queue, AckMode::Manual, &mut out);
+        broker.ack(channel, 1, false, &mut out);
+        broker.publish_to(channel, queue, 1, 2, &mut out);
+        broker.close_channel(channel, &mut out);
+        let ready = broker.queue(queue).expect("not deleted").ready();
+        assert_eq!(ready.map(|entry| entry.message).collect::<Vec<_>>(), [1]);
+    }
+
+    #[test]
+    fn confirms_and_transactions_exclude_each_other() {
+        let (mut broker, _, channel) = bench();
+        let mut out = Vec::new();
+        broker.confirm_select(channel, &mut out);
+        assert_eq!(out, [Effect::ChannelClosed { channel, error: ChannelError::TxToConfirm }]);
+        let channel = broker.open_channel(ConnectionNo(0));
+        broker.confirm_select(channel, &mut out);
+        broker.tx_select(channel, &mut out);
+        let error = ChannelError::ConfirmToTx;
+        assert_eq!(out.last(), Some(&Effect::ChannelClosed { channel, error }));
+    }
+}
