@@ -138,7 +138,8 @@ impl Replay {
         self.collect(&mut events);
         let n_at_once = events.len();
         let slept = if op.kind == "sleep" { op.number("ms")? } else { 0 };
-        let next = next.map_or(Ok(SimTime::ZERO), began)?;
+        // A time that cannot be read is told under the operation that has it.
+        let next = next.and_then(|next| began(next).ok()).unwrap_or(SimTime::ZERO);
         let end = next.max(start + SimSpan::ms(slept));
         while let Some(at) = self.broker.next_wake().filter(|at| *at <= end) {
             self.broker.on_wake(at, &mut self.out);
