@@ -27,10 +27,10 @@ pub(super) struct Event {
 }
 
 /// Events by client: only inside a client there is an order.
-fn by_client<'a, T>(
-    events: &'a [T],
+fn by_client<T>(
+    events: &[T],
     value: impl Fn(&T) -> &Value,
-) -> Result<BTreeMap<String, Vec<&'a T>>, Stop> {
+) -> Result<BTreeMap<String, Vec<&T>>, Stop> {
     let mut clients: BTreeMap<String, Vec<&T>> = BTreeMap::new();
     for event in events {
         let client = value(event)["client"].as_str();
