@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use crate::kernel::SimTime;
 use crate::model::broker::{
     AckMode, Broker, ChannelNo, ConnectionNo, ConsumeSpec, ConsumerId, DeadLetter, DropReason,
-    Effect, Name, Overflow, Publish, QueueId, QueueSpec, Stop, Taken,
+    Effect, Name, Overflow, Publish, QueueId, QueueKind, QueueSpec, Stop, Taken,
 };
 use crate::model::command::Node;
 use crate::model::fact::{Cause, Fact, Why};
@@ -37,6 +37,16 @@ choices! {
         Reject = "reject" ("reject the new", "拒绝新消息"),
         /// It drops what is oldest.
         DropOldest = "drop-oldest" ("drop the oldest", "丢弃最旧"),
+    }
+}
+
+choices! {
+    /// What queues are built on.
+    pub enum QueueType {
+        /// What comes back goes to where it stood.
+        Classic = "classic" ("classic", "经典"),
+        /// Failed deliveries are counted; what comes back goes in front.
+        Quorum = "quorum" ("quorum", "仲裁"),
     }
 }
 
@@ -83,6 +93,26 @@ params! {
             name ("Durable", "持久化"),
             help ("Queues and messages survive a crash of the broker.", "代理崩溃后队列和消息仍在。"),
             source "RabbitMQ durable queues, delivery_mode 2";
+        /// The highest priority that its queues know.
+        max_priority: Amount = Amount(0), range Amount(0) => Amount(255), step Amount(1),
+            slider Amount(0) => Amount(10), applies restart,
+            name ("Highest priority", "最高优先级"),
+            help ("Messages of higher priority go first, up to this; 0: none does.",
+                "优先级高者先出，以此为上限；0 表示不分优先级。"),
+            source "RabbitMQ x-max-priority";
+        /// What its queues are built on.
+        queue_type: QueueType = QueueType::Classic, choice, applies restart,
+            name ("Queue type", "队列类型"),
+            help ("Quorum queues count failed deliveries and have no priorities.",
+                "仲裁队列统计投递失败次数，且不分优先级。"),
+            source "RabbitMQ x-queue-type";
+        /// How many failed deliveries of a message a quorum queue forgives.
+        delivery_limit: Amount = Amount::UNLIMITED, range Amount(0) => Amount::UNLIMITED, scale log,
+            slider Amount(0) => Amount(20), applies restart,
+            name ("Delivery limit", "投递次数上限"),
+            help ("Quorum queues: after more failures a message is a dead letter.",
+                "仲裁队列：失败次数超过此值，消息成为死信。"),
+            source "RabbitMQ x-delivery-limit";
     }
 }
 
@@ -270,9 +300,18 @@ impl BrokerActor {
         let letters = self.params.dead_letters.0.first().filter(|to| *to != own);
         let dead_letter =
             letters.map(|to| DeadLetter { exchange: Name::EMPTY, key: Some(self.broker.name(to)) });
+        let (kind, max_priority) = match self.params.queue_type {
+            QueueType::Classic => (QueueKind::Classic, self.params.max_priority.0),
+            QueueType::Quorum => (QueueKind::Quorum, 0),
+        };
+        let limit = self.params.delivery_limit;
+        let is_counting = kind == QueueKind::Quorum && limit != Amount::UNLIMITED;
         QueueSpec {
+            kind,
             max_length,
             overflow,
+            max_priority: u8::try_from(max_priority).unwrap_or(u8::MAX),
+            delivery_limit: is_counting.then_some(limit.0),
             message_ttl: ttl.filter(|ttl| !ttl.is_zero()),
             dead_letter,
             durable: self.params.durable,
@@ -357,6 +396,8 @@ impl BrokerActor {
         let key = self.broker.queue(queue).map_or(Name::EMPTY, |queue| queue.name);
         let mut publish = Publish::new(Name::EMPTY, key, message.bytes, message);
         publish.envelope.persistent = self.params.durable;
+        publish.envelope.priority = message.priority;
+        publish.envelope.expiration_ms = message.expiration_ms;
         self.broker.put(channel, queue, &publish, &mut self.effects)
     }
 
