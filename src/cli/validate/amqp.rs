@@ -28,6 +28,10 @@ pub const SCHEMA: &str = "amqp-trace/1";
 
 /// Most operations in a case.
 const OPS_LIMIT: usize = 100_000;
+/// Most bodies in a case.
+const BODIES_LIMIT: usize = 1_000_000;
+/// Most names and texts in all headers of a case.
+const WORDS_LIMIT: usize = 500_000;
 
 /// Replays every case of a record.
 pub fn replay(record: &Value) -> Vec<Case> {
@@ -108,6 +112,8 @@ struct Replay {
     broker: Broker<u32>,
     clients: Clients,
     bodies: Vec<Body>,
+    /// Names and texts in headers so far.
+    n_words: usize,
     out: Vec<Effect<u32>>,
     /// What clients saw shortly before the next operation began: the record may have it there.
     carried: Vec<Event>,
@@ -140,7 +146,7 @@ impl Replay {
         let slept = if op.kind == "sleep" { op.number("ms")? } else { 0 };
         // A time that cannot be read is told under the operation that has it.
         let next = next.and_then(|next| began(next).ok()).unwrap_or(SimTime::ZERO);
-        let end = next.max(start + SimSpan::ms(slept));
+        let end = next.max(start.saturating_add(SimSpan::ms(slept)));
         while let Some(at) = self.broker.next_wake().filter(|at| *at <= end) {
             self.broker.on_wake(at, &mut self.out);
             self.collect(&mut events);

@@ -306,7 +306,7 @@ impl<M: Copy> Queue<M> {
         }
         if self.written_at <= now || JOURNAL_LIMIT <= self.unwritten.len() {
             self.unwritten.clear();
-            self.written_at = now + SYNC_INTERVAL;
+            self.written_at = now.saturating_add(SYNC_INTERVAL);
         }
         self.unwritten.push_back(*entry);
     }

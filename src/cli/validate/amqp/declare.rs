@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::op::{self, Op, Stop};
-use super::{Answer, NOTHING, Replay};
+use super::{Answer, NOTHING, Replay, WORDS_LIMIT};
 use crate::kernel::SimSpan;
 use crate::model::broker::{
     Broker, ChannelNo, DeadLetter, ExchangeKind, ExchangeSpec, Field, Headers, MAX_EXPIRY_MS,
@@ -75,7 +75,7 @@ impl Replay {
         op.only(&["queue", "exchange", "key", "args", "client", "ch"])?;
         let exchange = self.broker.name(op.text("exchange")?);
         let key = self.broker.name(op.text_or("key", "")?);
-        let arguments = self.headers(op.table("args")?);
+        let arguments = self.headers(op.table("args")?)?;
         let Some(queue) = self.queue(op, channel)? else { return Ok(NOTHING) };
         let (broker, out) = (&mut self.broker, &mut self.out);
         match op.kind {
@@ -94,7 +94,7 @@ impl Replay {
         let [exchange, to] = [op.text("exchange")?, op.text("dest")?];
         let [exchange, to] = [exchange, to].map(|text| self.broker.name(text));
         let key = self.broker.name(op.text_or("key", "")?);
-        let arguments = self.headers(op.table("args")?);
+        let arguments = self.headers(op.table("args")?)?;
         self.broker.bind_exchange(channel, to, exchange, key, arguments, &mut self.out);
         Ok(NOTHING)
     }
@@ -103,11 +103,16 @@ impl Replay {
     pub(super) fn headers<'a>(
         &mut self,
         table: impl Iterator<Item = (&'a String, &'a Value)>,
-    ) -> Headers {
-        let broker = &mut self.broker;
-        let fields: Vec<_> =
-            table.map(|(name, value)| (broker.name(name), field(broker, value))).collect();
-        broker.headers(fields)
+    ) -> Result<Headers, Stop> {
+        let mut fields = Vec::new();
+        for (name, value) in table {
+            self.n_words += 2 + value.as_array().map_or(0, Vec::len);
+            if WORDS_LIMIT < self.n_words {
+                return Err(Stop::Broken(format!("more than {WORDS_LIMIT} words in headers")));
+            }
+            fields.push((self.broker.name(name), field(&mut self.broker, value)));
+        }
+        Ok(self.broker.headers(fields))
     }
 }
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::compare::Event;
 use super::op::{self, Op, Stop};
-use super::{Answer, Body, NOTHING, Replay};
+use super::{Answer, BODIES_LIMIT, Body, NOTHING, Replay};
 use crate::model::broker::{
     ChannelError, ChannelNo, Effect, Envelope, Name, Publish, Taken, parse_expiration,
 };
@@ -35,6 +35,9 @@ impl Replay {
         let mandatory = op.flag_or("mandatory", false)?;
         let mut answers = Vec::new();
         for text in op.texts("bodies")? {
+            if BODIES_LIMIT <= self.bodies.len() {
+                return Err(Stop::Broken(format!("more than {BODIES_LIMIT} bodies")));
+            }
             let message = self.bodies.len() as u32;
             let [text, exchange, key] = [text, exchange, key].map(str::to_owned);
             let bytes = text.len() as u32;
@@ -81,7 +84,7 @@ impl Replay {
                 }
                 ("expiration", Value::String(text)) => expiration = Some(text.as_str()),
                 ("headers", Value::Object(headers)) => {
-                    envelope.headers = self.headers(headers.iter());
+                    envelope.headers = self.headers(headers.iter())?;
                 }
                 _ if INERT.contains(&name.as_str()) || value.is_null() => {}
                 _ => return Err(Stop::NotCovered(format!("property `{name}` = {value}"))),
