@@ -97,7 +97,7 @@ fn a_warm_broker_allocates_nothing() {
         let spec = QueueSpec { max_length: Some(100), ..QueueSpec::default() };
         let queue = broker.add_queue("q", spec);
         let publisher = broker.open_channel(ConnectionNo(0));
-        broker.confirm_select(publisher);
+        broker.confirm_select(publisher, &mut out);
         for consumer in 0..n_consumers {
             let channel = broker.open_channel(ConnectionNo(1 + consumer));
             broker.qos(channel, prefetch, false, &mut out);

@@ -2,40 +2,50 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use inflight::kernel::SimSpan;
 use inflight::model::broker::{
-    AckMode, Broker, ChannelNo, ConnectionNo, ConsumeSpec, ConsumerId, DropReason, Effect, Holder,
-    Overflow, QueueId, QueueSpec, Taken,
+    AckMode, Broker, ChannelNo, ConnectionNo, ConsumeSpec, ConsumerId, DeadLetter, DropReason,
+    Effect, Holder, Name, Overflow, Publish, Queue, QueueId, QueueKind, QueueSpec, Stop, Taken,
 };
 use proptest::prelude::*;
 
-/// Something that a client does; numbers pick among what there is.
+/// Something that a client does, or that happens; numbers pick among what there is.
 #[derive(Clone, Copy, Debug)]
 enum Act {
-    Publish { priority: u8 },
+    Publish { priority: u8, ttl_ms: Option<u32>, persistent: bool, in_tx: bool },
     Ack { pick: u32, multiple: bool },
     Nack { pick: u32, multiple: bool, requeue: bool },
     Recover { pick: u32 },
-    Get { auto: bool },
+    Get { auto: bool, from_dead: bool, in_tx: bool },
     Join { prefetch: u32, global: u32, priority: i32, auto: bool },
     Second { pick: u32 },
     Cancel { pick: u32 },
     Close { pick: u32 },
     Kill { pick: u32 },
     Purge,
+    Wait { ms: u64 },
+    EndTx { commit: bool },
+    CloseTx,
+    Restart { killed: bool },
 }
 
 fn act() -> impl Strategy<Value = Act> {
     let pick = any::<u32>();
+    let rare = || prop::bool::weighted(0.2);
+    let publish = (0..3_u8, prop::option::weighted(0.3, 0..40_u32), any::<bool>(), rare());
     prop_oneof![
-        12 => (0..3_u8).prop_map(|priority| Act::Publish { priority }),
-        8 => (pick, prop::bool::weighted(0.2)).prop_map(|(pick, multiple)| Act::Ack {
-            pick,
-            multiple
+        12 => publish.prop_map(|(priority, ttl_ms, persistent, in_tx)| Act::Publish {
+            priority,
+            ttl_ms,
+            persistent,
+            in_tx
         }),
-        4 => (pick, prop::bool::weighted(0.2), prop::bool::weighted(0.8))
+        8 => (pick, rare()).prop_map(|(pick, multiple)| Act::Ack { pick, multiple }),
+        4 => (pick, rare(), prop::bool::weighted(0.6))
             .prop_map(|(pick, multiple, requeue)| Act::Nack { pick, multiple, requeue }),
         1 => pick.prop_map(|pick| Act::Recover { pick }),
-        1 => any::<bool>().prop_map(|auto| Act::Get { auto }),
+        2 => (any::<bool>(), any::<bool>(), rare())
+            .prop_map(|(auto, from_dead, in_tx)| Act::Get { auto, from_dead, in_tx }),
         2 => (0..4_u32, 0..4_u32, -1..2, prop::bool::weighted(0.1))
             .prop_map(|(prefetch, global, priority, auto)| Act::Join {
                 prefetch,
@@ -48,6 +58,10 @@ fn act() -> impl Strategy<Value = Act> {
         1 => pick.prop_map(|pick| Act::Close { pick }),
         1 => pick.prop_map(|pick| Act::Kill { pick }),
         1 => Just(Act::Purge),
+        4 => (0..30_u64).prop_map(|ms| Act::Wait { ms }),
+        1 => any::<bool>().prop_map(|commit| Act::EndTx { commit }),
+        1 => Just(Act::CloseTx),
+        1 => any::<bool>().prop_map(|killed| Act::Restart { killed }),
     ]
 }
 
@@ -57,6 +71,7 @@ struct Seen {
     n_published: u64,
     /// Messages that are gone for good, acknowledged or dropped.
     gone: BTreeSet<u64>,
+    /// Delivered from the queue that it is in now, or held to be so.
     ever_delivered: BTreeSet<u64>,
     last_tag: BTreeMap<ChannelNo, u64>,
 }
@@ -65,8 +80,11 @@ struct Seen {
 struct Bench {
     broker: Broker<u64>,
     queue: QueueId,
+    /// Where dead letters go; they do not stay there for ever, and then come back.
+    dead: QueueId,
     publisher: ChannelNo,
     getter: ChannelNo,
+    in_tx: ChannelNo,
     channels: Vec<ChannelNo>,
     n_connections: u32,
     out: Vec<Effect<u64>>,
@@ -74,21 +92,51 @@ struct Bench {
 }
 
 impl Bench {
-    fn new(spec: QueueSpec) -> Bench {
+    fn new(spec: QueueSpec, dead_letters: bool) -> Bench {
         let mut broker = Broker::new();
-        let queue = broker.add_queue("q", spec);
-        let publisher = broker.open_channel(ConnectionNo(0));
-        let getter = broker.open_channel(ConnectionNo(1));
-        Bench {
+        let [dead, back] = ["dead", "q"].map(|name| {
+            let key = Some(broker.name(name));
+            Some(DeadLetter { exchange: Name::EMPTY, key })
+        });
+        let dead_letter = if dead_letters { dead } else { None };
+        let queue = broker.add_queue("q", QueueSpec { dead_letter, ..spec });
+        let spec = QueueSpec {
+            message_ttl: Some(SimSpan::ms(25)),
+            max_length: Some(4),
+            dead_letter: back,
+            durable: spec.durable,
+            ..QueueSpec::default()
+        };
+        let dead = broker.add_queue("dead", spec);
+        let mut bench = Bench {
             broker,
             queue,
-            publisher,
-            getter,
+            dead,
+            publisher: ChannelNo(0),
+            getter: ChannelNo(0),
+            in_tx: ChannelNo(0),
             channels: Vec::new(),
-            n_connections: 2,
+            n_connections: 0,
             out: Vec::new(),
             seen: Seen::default(),
-        }
+        };
+        bench.connect();
+        bench
+    }
+
+    /// The clients that are always there.
+    fn connect(&mut self) {
+        [self.publisher, self.getter, self.in_tx] = [(); 3].map(|()| self.open());
+        self.broker.tx_select(self.in_tx, &mut self.out);
+    }
+
+    fn open(&mut self) -> ChannelNo {
+        self.n_connections += 1;
+        self.broker.open_channel(ConnectionNo(self.n_connections))
+    }
+
+    fn queue(&self) -> &Queue<u64> {
+        self.broker.queue(self.queue).expect("never deleted")
     }
 
     fn pick(&self, pick: u32) -> Option<ChannelNo> {
@@ -108,8 +156,7 @@ impl Bench {
         if 8 < self.channels.len() {
             return;
         }
-        let channel = self.broker.open_channel(ConnectionNo(self.n_connections));
-        self.n_connections += 1;
+        let channel = self.open();
         self.channels.push(channel);
         self.broker.qos(channel, prefetch, false, &mut self.out);
         self.broker.qos(channel, global, true, &mut self.out);
@@ -117,40 +164,85 @@ impl Bench {
     }
 
     fn apply(&mut self, act: Act) {
-        let Bench { broker, queue, publisher, getter, out, seen, .. } = self;
+        let Bench { broker, queue, out, seen, .. } = self;
         match act {
-            Act::Publish { priority } => {
+            Act::Publish { priority, ttl_ms, persistent, in_tx } => {
                 let name = broker.queue(*queue).expect("never deleted").name;
-                let publish = inflight::model::broker::Publish {
-                    exchange: inflight::model::broker::Name::EMPTY,
-                    key: name,
-                    mandatory: false,
-                    priority,
-                    bytes: 10,
-                    message: seen.n_published,
-                };
-                if !matches!(broker.publish(*publisher, &publish, out), Taken::Blocked(_)) {
+                let mut publish = Publish::new(Name::EMPTY, name, 10, seen.n_published);
+                publish.envelope.priority = priority;
+                publish.envelope.expiration_ms = ttl_ms;
+                publish.envelope.persistent = persistent;
+                let publisher = if in_tx { self.in_tx } else { self.publisher };
+                let taken = broker.publish(publisher, &publish, out);
+                if !matches!(taken, Taken::Blocked(_)) {
+                    assert_eq!(taken == Taken::Pending, in_tx);
                     seen.n_published += 1;
                 }
             }
-            Act::Get { auto } => {
+            Act::Get { auto, from_dead, in_tx } => {
                 let ack = if auto { AckMode::Auto } else { AckMode::Manual };
-                if let Some(got) = broker.get(*getter, *queue, ack, out) {
-                    let (tag, redelivered) = (got.tag, got.redelivered);
-                    let getter = *getter;
-                    self.note_delivery(getter, tag, got.message, redelivered, auto);
+                let getter = if in_tx { self.in_tx } else { self.getter };
+                let from = if from_dead { self.dead } else { self.queue };
+                if let Some(got) = broker.get(getter, from, ack, out) {
+                    self.note_delivery(getter, got.tag, got.message, got.redelivered, auto);
                 }
             }
             Act::Purge => {
-                broker.purge(*getter, *queue, out);
+                broker.purge(self.getter, *queue, out);
             }
             Act::Join { prefetch, global, priority, auto } => {
                 let ack = if auto { AckMode::Auto } else { AckMode::Manual };
-                self.join(prefetch, global, ConsumeSpec { ack, priority, exclusive: false });
+                self.join(prefetch, global, ConsumeSpec { ack, priority, ..<_>::default() });
             }
-            act => self.apply_picked(act),
+            act => self.happen(act),
         }
         self.note();
+    }
+
+    /// What is neither publishing nor consuming.
+    fn happen(&mut self, act: Act) {
+        let Bench { broker, out, .. } = self;
+        match act {
+            Act::Wait { ms } => {
+                let until = broker.now() + SimSpan::ms(ms);
+                while let Some(at) = broker.next_wake().filter(|at| *at <= until) {
+                    broker.on_wake(at, out);
+                }
+                broker.set_now(until);
+            }
+            Act::EndTx { commit: true } => broker.tx_commit(self.in_tx, out),
+            Act::EndTx { commit: false } => broker.tx_rollback(self.in_tx, out),
+            Act::CloseTx => {
+                broker.close_channel(self.in_tx, out);
+                self.in_tx = self.open();
+                self.broker.tx_select(self.in_tx, &mut self.out);
+            }
+            Act::Restart { killed } => self.restart(killed),
+            act => self.apply_picked(act),
+        }
+    }
+
+    fn restart(&mut self, killed: bool) {
+        if !self.queue().spec.durable {
+            return;
+        }
+        let how = if killed { Stop::Killed } else { Stop::Graceful };
+        self.broker.restart(how, &mut self.out);
+        for effect in &self.out {
+            if let Effect::Requeued { message, .. } = effect {
+                // Only a hard stop brings back what was gone.
+                let was_gone = self.seen.gone.remove(message);
+                assert!(killed || !was_gone, "{message} comes back");
+                self.seen.ever_delivered.insert(*message);
+            }
+        }
+        if killed {
+            let queues = self.broker.queues().filter(|(_, q)| q.spec.kind == QueueKind::Classic);
+            let ready = queues.flat_map(|(_, queue)| queue.ready());
+            self.seen.ever_delivered.extend(ready.map(|entry| entry.message));
+        }
+        self.channels.clear();
+        self.connect();
     }
 
     fn apply_picked(&mut self, act: Act) {
@@ -205,6 +297,10 @@ impl Bench {
                 Effect::Acked { message, .. } => {
                     assert!(self.seen.gone.insert(message), "{message} is acknowledged twice");
                 }
+                // Another queue, another life.
+                Effect::DeadLettered { message, .. } => {
+                    self.seen.ever_delivered.remove(&message);
+                }
                 Effect::Dropped { message, why, .. } => {
                     assert_ne!(why, DropReason::Unroutable);
                     assert!(self.seen.gone.insert(message), "{message} is dropped twice");
@@ -240,28 +336,38 @@ impl Bench {
 
     /// What must hold after every act.
     fn check(&self) {
-        let queue = self.broker.queue(self.queue).expect("never deleted");
-        let ready: Vec<u64> = queue.ready().map(|entry| entry.message).collect();
-        let unacked: Vec<u64> = self
-            .broker
-            .channels()
-            .flat_map(|(_, channel)| channel.unacked().map(|unacked| unacked.entry.message))
-            .collect();
+        let mut all: Vec<u64> = self.seen.gone.iter().copied().collect();
+        for id in [self.queue, self.dead] {
+            let queue = self.broker.queue(id).expect("never deleted");
+            let unacked = self.broker.channels().flat_map(|(_, channel)| {
+                channel.unacked().chain(channel.uncommitted()).filter(|u| u.queue == Some(id))
+            });
+            let unacked: Vec<u64> = unacked.map(|unacked| unacked.entry.message).collect();
+            assert_eq!(queue.n_ready() as usize, queue.ready().count());
+            assert_eq!(queue.n_unacked() as usize, unacked.len());
+            assert_eq!(queue.ready_bytes(), 10 * u64::from(queue.n_ready()));
+            all.extend(queue.ready().map(|entry| entry.message).chain(unacked));
+            self.check_order(queue);
+        }
+        let pending = self.broker.channels().flat_map(|(_, channel)| channel.pending());
+        all.extend(pending.map(|publish| publish.message));
         // Every message is in exactly one place.
-        let mut all: Vec<u64> = ready.iter().chain(&unacked).copied().collect();
-        all.extend(&self.seen.gone);
         all.sort_unstable();
         assert!(all.into_iter().eq(0..self.seen.n_published), "lost or doubled");
-        assert_eq!(queue.n_ready() as usize, ready.len());
-        assert_eq!(queue.n_unacked() as usize, unacked.len());
-        assert_eq!(queue.ready_bytes(), 10 * ready.len() as u64);
+        self.check_windows(0 < self.queue().n_ready());
+    }
+
+    fn check_order(&self, queue: &Queue<u64>) {
         // The order is that of publishing, inside a priority, whatever came back.
         assert!(queue.ready().is_sorted_by_key(|entry| (u8::MAX - entry.priority, entry.position)));
         assert!(queue.spec.max_length.is_none_or(|max| {
             // A refused or blocked publish never takes a message back from a queue.
-            queue.spec.overflow != Overflow::DropHead || ready.len() as u32 <= max
+            queue.spec.overflow != Overflow::DropHead || queue.n_ready() <= max
         }));
-        self.check_windows(!ready.is_empty());
+        // Only a priority queue gives out a message whose time is up.
+        let expiry = queue.ready().next().and_then(|head| head.expires_at);
+        let is_late = expiry.is_some_and(|expiry| expiry <= self.broker.now());
+        assert!(!is_late || 0 < queue.spec.max_priority, "the head's time is up");
     }
 
     fn check_windows(&self, something_is_ready: bool) {
@@ -300,29 +406,45 @@ impl Bench {
 }
 
 fn spec() -> impl Strategy<Value = QueueSpec> {
-    let overflow =
-        prop_oneof![Just(Overflow::DropHead), Just(Overflow::RejectPublish), Just(Overflow::Block)];
+    let overflow = prop_oneof![
+        Just(Overflow::DropHead),
+        Just(Overflow::RejectPublish),
+        Just(Overflow::RejectPublishDlx),
+        Just(Overflow::Block)
+    ];
     let limit = prop::option::of(0..6_u32);
-    (overflow, limit, 0..3_u8, prop::bool::weighted(0.2)).prop_map(
-        |(overflow, max_length, max_priority, single_active)| QueueSpec {
-            overflow,
-            max_length,
-            max_priority,
-            single_active,
-            ..QueueSpec::default()
+    let kind = prop_oneof![3 => Just(QueueKind::Classic), 1 => Just(QueueKind::Quorum)];
+    let ttl = prop::option::weighted(0.3, (0..40_u64).prop_map(SimSpan::ms));
+    let more = (kind, ttl, prop::option::of(0..3_u32), any::<bool>());
+    (overflow, limit, 0..3_u8, prop::bool::weighted(0.2), more).prop_map(
+        |(overflow, max_length, max_priority, single_active, more)| {
+            let (kind, message_ttl, delivery_limit, durable) = more;
+            let is_quorum = kind == QueueKind::Quorum;
+            QueueSpec {
+                kind,
+                overflow,
+                max_length,
+                max_priority: if is_quorum { 0 } else { max_priority },
+                message_ttl,
+                delivery_limit: delivery_limit.filter(|_| is_quorum),
+                single_active,
+                durable,
+                ..QueueSpec::default()
+            }
         },
     )
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..<_>::default() })]
+    #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..<_>::default() })]
 
     #[test]
     fn nothing_is_lost_doubled_or_out_of_order(
         spec in spec(),
+        dead_letters: bool,
         acts in prop::collection::vec(act(), 0..150),
     ) {
-        let mut bench = Bench::new(spec);
+        let mut bench = Bench::new(spec, dead_letters);
         for act in acts {
             bench.apply(act);
             bench.check();
@@ -332,10 +454,11 @@ proptest! {
     #[test]
     fn a_clone_goes_the_same_way(
         spec in spec(),
+        dead_letters: bool,
         acts in prop::collection::vec(act(), 0..80),
         at in 0..80_usize,
     ) {
-        let mut bench = Bench::new(spec);
+        let mut bench = Bench::new(spec, dead_letters);
         let mut copy = bench.clone();
         for (index, act) in acts.into_iter().enumerate() {
             if index == at {

@@ -7,11 +7,11 @@ use inflight::model::actor::{
 use inflight::model::channel::{ChannelParams, IdealParams};
 use inflight::model::{ActorId, ChannelId, Command};
 use inflight::observe::Seen;
-use inflight::param::{Amount, Ppm, Rate, Words};
+use inflight::param::{Amount, Ppm, Rate, Spans, Words};
 use inflight::world::{Plan, World};
 use proptest::prelude::*;
 
-use inflight::model::actor::broker::{Routing, WhenFull};
+use inflight::model::actor::broker::{QueueType, Routing, WhenFull};
 use inflight::model::actor::consumer::AckMode;
 
 fn actor(id: u64, params: ActorParams) -> (u64, u64, ActorParams) {
@@ -48,18 +48,32 @@ prop_compose! {
         prefetch in prop_oneof![Just(u32::MAX), 1_u32..5],
         capacity in prop_oneof![Just(u32::MAX), 0_u32..6],
         when_full in 0_usize..3,
+        durable: bool,
+        ttl_ms in prop_oneof![Just(0), 1_u64..100],
+        dead_letters: bool,
+        quorum: bool,
+        delivery_limit in 0_u32..4,
+        expiration_ms in prop::collection::vec(0_u64..100, 0..4),
         paths in prop::collection::vec(any_path(), 5),
         faults in prop::collection::vec((0_u64..2_000, 0_u16..7, 0_usize..9), 0..30),
     ) -> Plan {
         let producer = ProducerParams {
             rate: Rate::per_s(60), confirm, confirm_timeout: SimSpan::ms(80),
-            retries: Amount(3), ..Default::default()
+            retries: Amount(3), priority: Amount(1),
+            expiration: Spans(expiration_ms.into_iter().map(SimSpan::ms).collect()),
+            ..Default::default()
         };
         let broker = BrokerParams {
             queues: Words::of(&["a", "b"]),
             routing: if fanout { Routing::Fanout } else { Routing::Direct },
             capacity: Amount(capacity),
             when_full: WhenFull::ALL[when_full],
+            durable,
+            ttl: Spans(vec![SimSpan::ms(ttl_ms)]),
+            max_priority: Amount(2),
+            queue_type: if quorum { QueueType::Quorum } else { QueueType::Classic },
+            delivery_limit: Amount(delivery_limit),
+            dead_letters: if dead_letters { Words::of(&["b"]) } else { Words::NONE },
         };
         let consumer = |queue: &str| ConsumerParams {
             queue: Words::of(&[queue]),

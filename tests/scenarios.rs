@@ -67,6 +67,9 @@ fn words(scenario: &Scenario, fact: &Fact) -> Option<String> {
         Fact::Requeued { msg, at, depth } => {
             format!("{} takes {} back ({depth})", who(at), msg.0)
         }
+        Fact::DeadLettered { msg, at, why } => {
+            format!("{} gives {} up as a dead letter: {why:?}", who(at), msg.0)
+        }
         Fact::Acked { msg, at } => format!("{} forgets {}", who(at), msg.0),
         Fact::Confirmed { msg, by, accepted } => {
             let how = if *accepted { "taken" } else { "refused" };

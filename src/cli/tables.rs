@@ -10,7 +10,7 @@ use crate::cli::report::{ledger_lines, share_ppm};
 use crate::cli::run::Outcome;
 use crate::kernel::SimTime;
 use crate::model::command::Node;
-use crate::model::fact::{Cause, Fact};
+use crate::model::fact::{Cause, Fact, Why};
 use crate::param::Lang;
 use crate::world::scenario::Scenario;
 
@@ -174,6 +174,11 @@ fn tcp_cells(fact: &Fact) -> (&'static str, Option<Node>, String) {
     }
 }
 
+/// A reason as one word.
+fn word(why: Why) -> String {
+    why.text().get(Lang::En).replace(' ', "-")
+}
+
 /// A fact's word, where it happened, and its further fields as `name=value`.
 fn fact_cells(fact: &Fact, scenario: &Scenario) -> (&'static str, Option<Node>, String) {
     let actor = |id| Some(Node::Actor(id));
@@ -192,14 +197,15 @@ fn fact_cells(fact: &Fact, scenario: &Scenario) -> (&'static str, Option<Node>, 
             let more = format!("waited_ns={waited} sending_ns={sending} unread_ns={unread}");
             ("arrived", channel(c), more)
         }
-        Fact::Dropped { at, why, .. } => {
-            ("dropped", Some(at), format!("why={}", why.text().get(Lang::En).replace(' ', "-")))
-        }
+        Fact::Dropped { at, why, .. } => ("dropped", Some(at), format!("why={}", word(why))),
         Fact::Released { by, .. } => ("released", actor(by), none()),
         Fact::Queued { at, depth: n, .. } => ("queued", actor(at), depth(n)),
         Fact::Dispatched { at, channel: c, redelivered, depth: n, .. } => {
             let over = scenario.id_of(Node::Channel(c));
             ("dispatched", actor(at), format!("over={over} redelivered={redelivered} depth={n}"))
+        }
+        Fact::DeadLettered { at, why, .. } => {
+            ("dead-lettered", actor(at), format!("why={}", word(why)))
         }
         Fact::Requeued { at, depth: n, .. } => ("requeued", actor(at), depth(n)),
         Fact::Acked { at, .. } => ("acked", actor(at), none()),

@@ -33,6 +33,10 @@ pub enum Why {
     OutboxFull,
     /// The sender gave up after its last try.
     GaveUp,
+    /// Its time to live was up.
+    Expired,
+    /// Too many deliveries of it failed.
+    TooOften,
 }
 
 impl Why {
@@ -51,6 +55,8 @@ impl Why {
                 Text { en: "the sender's memory was full", zh: "发送方内存已满" }
             }
             Why::GaveUp => Text { en: "the sender gave up", zh: "发送方放弃" },
+            Why::Expired => Text { en: "its time was up", zh: "已过期" },
+            Why::TooOften => Text { en: "delivered too often", zh: "投递次数过多" },
         }
     }
 }
@@ -224,6 +230,8 @@ pub enum Fact {
     Queued { msg: MsgId, at: ActorId, depth: u32 },
     /// The queue handed it to a consumer over `channel`; `depth` ready messages are left.
     Dispatched { msg: MsgId, at: ActorId, channel: ChannelId, redelivered: bool, depth: u32 },
+    /// It left its queue as a dead letter; where it goes follows.
+    DeadLettered { msg: MsgId, at: ActorId, why: Why },
     /// It returned to its place in the queue, marked redelivered.
     Requeued { msg: MsgId, at: ActorId, depth: u32 },
     /// The consumer's acknowledgement reached the broker, which forgets it.
@@ -333,6 +341,7 @@ impl Fact {
             | Fact::Released { msg, .. }
             | Fact::Queued { msg, .. }
             | Fact::Dispatched { msg, .. }
+            | Fact::DeadLettered { msg, .. }
             | Fact::Requeued { msg, .. }
             | Fact::Acked { msg, .. }
             | Fact::Confirmed { msg, .. }
@@ -415,6 +424,7 @@ impl Fact {
             Fact::Mended { channel: c } => [head(27, channel(c), 0), 0, 0],
             Fact::ControlLost { channel: c, back } => [head(28, channel(c), u64::from(back)), 0, 0],
             Fact::Changed { node: n, param } => [head(29, node(n), u64::from(param)), 0, 0],
+            Fact::DeadLettered { msg, at, why } => [head(41, actor(at), why as u64), msg.0, 0],
             _ => self.tcp_words(),
         }
     }

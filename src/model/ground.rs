@@ -274,7 +274,8 @@ impl<'a> Ctx<'a> {
     /// Makes a message. The caller states `Sent` or `Copied` for it.
     pub fn new_message(&mut self, key: u32, bytes: u32) -> Message {
         self.ground.newest.0 += 1;
-        Message { id: self.ground.newest, key, bytes, born: self.ground.now }
+        let (id, born) = (self.ground.newest, self.ground.now);
+        Message { id, key, bytes, born, expiration_ms: None, priority: 0 }
     }
 
     /// The `index`-th draw of this actor for `purpose`.

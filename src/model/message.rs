@@ -61,6 +61,10 @@ pub struct Message {
     pub bytes: u32,
     /// When it was made.
     pub born: SimTime,
+    /// How long it may wait in a queue, in ms; `None`: for ever.
+    pub expiration_ms: Option<u32>,
+    /// Its priority; counts only in queues that have priorities.
+    pub priority: u8,
 }
 
 /// Bytes that framing adds to a message's body: an AMQP 0-9-1 `basic.publish` or `basic.deliver`

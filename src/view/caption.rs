@@ -44,7 +44,7 @@ pub fn rank(fact: &Fact) -> u8 {
         Fact::Restarted { .. } | Fact::Cut { .. } | Fact::Mended { .. } => 8,
         Fact::Paused { .. } | Fact::Resumed { .. } | Fact::Slowed { .. } => 8,
         Fact::Requeued { .. } => 7,
-        Fact::Dropped { .. } => 7,
+        Fact::Dropped { .. } | Fact::DeadLettered { .. } => 7,
         Fact::Blocked { .. } => 6,
         Fact::Dispatched { redelivered: true, .. } => 5,
         Fact::Confirmed { accepted: false, .. } | Fact::Retried { .. } => 5,
@@ -205,6 +205,11 @@ fn tell_queue(fact: &Fact, cast: &Cast, lang: Lang) -> Sentence {
                 say("{1} hands {0} to {2}.", "{1}把 {0} 投递给{2}。", &parts)
             }
         }
+        Fact::DeadLettered { msg, at, why } => say(
+            "{0} leaves its queue in {1} as a dead letter: {2}.",
+            "{0} 作为死信离开{1}的队列：{2}。",
+            &[part(msg.0.to_string(), Ink::Bad), actor(at), plain(why.text().get(lang))],
+        ),
         Fact::Requeued { msg, at, .. } => requeued(&[msg], actor(at), lang),
         Fact::Acked { msg, at } => say(
             "{1} hears that {0} is done, and forgets it.",

@@ -1,21 +1,22 @@
 //! The queue broker as an actor: connections, back-pressure and facts around the machine in
 //! [`crate::model::broker`].
 //!
-//! Its queues are transient: a crash empties them. It leaves out the time that a broker itself
-//! needs, durable queues and exchanges beyond direct and fanout.
+//! A crash empties its queues unless they are durable. It leaves out the time that a broker itself
+//! needs, and of the machine what scenarios cannot say yet.
 //! Read `docs/models/broker.md` before editing.
 
 use std::collections::VecDeque;
 
+use crate::kernel::SimTime;
 use crate::model::broker::{
-    AckMode, Broker, ChannelNo, ConnectionNo, ConsumeSpec, ConsumerId, DropReason, Effect,
-    Overflow, QueueId, QueueSpec, Taken,
+    AckMode, Broker, ChannelNo, ConnectionNo, ConsumeSpec, ConsumerId, DeadLetter, DropReason,
+    Effect, Name, Overflow, Publish, QueueId, QueueKind, QueueSpec, Stop, Taken,
 };
 use crate::model::command::Node;
 use crate::model::fact::{Cause, Fact, Why};
 use crate::model::ground::{Ctx, Lane};
 use crate::model::message::{Message, Parcel};
-use crate::param::{Amount, Reason, Value, Words};
+use crate::param::{Amount, Reason, Spans, Value, Words};
 
 choices! {
     /// To which queues a message goes.
@@ -36,6 +37,16 @@ choices! {
         Reject = "reject" ("reject the new", "拒绝新消息"),
         /// It drops what is oldest.
         DropOldest = "drop-oldest" ("drop the oldest", "丢弃最旧"),
+    }
+}
+
+choices! {
+    /// What queues are built on.
+    pub enum QueueType {
+        /// What comes back goes to where it stood.
+        Classic = "classic" ("classic", "经典"),
+        /// Failed deliveries are counted; what comes back goes in front.
+        Quorum = "quorum" ("quorum", "仲裁"),
     }
 }
 
@@ -65,6 +76,43 @@ params! {
             help ("Block the sender, reject the new message or drop the oldest.",
                 "阻塞发送方、拒绝新消息，或丢弃最旧的消息。"),
             source "RabbitMQ x-overflow; block: our own policy";
+        /// How long messages may wait, queue by queue; no time at all: for ever.
+        ttl: Spans = Spans::NONE, lasting 16, applies restart,
+            name ("Time to live", "消息存活时间"),
+            help ("How long a message may wait, in the order of the queues; 0 s, or none: for ever.",
+                "消息在各队列中最多等待多久，按队列顺序；0 s 或不写表示不限。"),
+            source "RabbitMQ x-message-ttl";
+        /// The queue that gets the dead letters of all others.
+        dead_letters: Words = Words::NONE, words 1, applies restart,
+            name ("Dead letters to", "死信队列"),
+            help ("The queue that gets what expired or was dropped in the others; none: it is lost.",
+                "接收其他队列中过期或被丢弃的消息的队列；不写则丢失。"),
+            source "RabbitMQ x-dead-letter-exchange (default), x-dead-letter-routing-key";
+        /// Whether queues and what is in them survive a crash.
+        durable: bool = false, switch, applies restart,
+            name ("Durable", "持久化"),
+            help ("Queues and messages survive a crash of the broker.", "代理崩溃后队列和消息仍在。"),
+            source "RabbitMQ durable queues, delivery_mode 2";
+        /// The highest priority that its queues know.
+        max_priority: Amount = Amount(0), range Amount(0) => Amount(255), step Amount(1),
+            slider Amount(0) => Amount(10), applies restart,
+            name ("Highest priority", "最高优先级"),
+            help ("Messages of higher priority go first, up to this; 0: none does.",
+                "优先级高者先出，以此为上限；0 表示不分优先级。"),
+            source "RabbitMQ x-max-priority";
+        /// What its queues are built on.
+        queue_type: QueueType = QueueType::Classic, choice, applies restart,
+            name ("Queue type", "队列类型"),
+            help ("Quorum queues count failed deliveries and have no priorities.",
+                "仲裁队列统计投递失败次数，且不分优先级。"),
+            source "RabbitMQ x-queue-type";
+        /// How many failed deliveries of a message a quorum queue forgives.
+        delivery_limit: Amount = Amount::UNLIMITED, range Amount(0) => Amount::UNLIMITED, scale log,
+            slider Amount(0) => Amount(20), applies restart,
+            name ("Delivery limit", "投递次数上限"),
+            help ("Quorum queues: after more failures a message is a dead letter.",
+                "仲裁队列：失败次数超过此值，消息成为死信。"),
+            source "RabbitMQ x-delivery-limit";
     }
 }
 
@@ -100,6 +148,8 @@ pub struct BrokerActor {
     names: Vec<String>,
     /// Whose turn it is to try again when there is room.
     next_waiting: u16,
+    /// Its process is dead: nothing happens in it until it starts anew.
+    is_down: bool,
     effects: Vec<Effect<Message>>,
 }
 
@@ -113,6 +163,7 @@ impl BrokerActor {
             peers: Vec::new(),
             names: Vec::new(),
             next_waiting: 0,
+            is_down: false,
             effects: Vec::new(),
         };
         actor.declare();
@@ -129,6 +180,7 @@ impl BrokerActor {
 
     /// A parcel came in.
     pub fn on_message(&mut self, cx: &mut Ctx<'_>, port: u16, parcel: Parcel) {
+        self.broker.set_now(cx.now());
         match parcel {
             Parcel::Publish { seq, message } => self.on_publish(cx, port, seq, message),
             Parcel::Ack { tag, .. } => {
@@ -140,6 +192,18 @@ impl BrokerActor {
             _ => {}
         }
         self.carry_out(cx);
+    }
+
+    /// A message's or a queue's time is up.
+    pub fn on_wake(&mut self, cx: &mut Ctx<'_>) {
+        self.broker.on_wake(cx.now(), &mut self.effects);
+        self.carry_out(cx);
+    }
+
+    /// Earliest time at which `on_wake` may have something to do.
+    #[inline]
+    pub fn next_wake(&self) -> Option<SimTime> {
+        if self.is_down { None } else { self.broker.next_wake() }
     }
 
     /// The channel takes deliveries again.
@@ -158,15 +222,17 @@ impl BrokerActor {
         self.peers[usize::from(port)].waiting.is_none()
     }
 
-    /// Its process dies, and its queues with it.
+    /// Its process dies, and its queues with it unless they are durable.
     pub fn on_crash(&mut self, cx: &mut Ctx<'_>) {
         let at = Node::Actor(cx.me);
         let mut lose = |msg| cx.fact(Fact::Dropped { msg, at, why: Why::Crash });
-        for (_, queue) in self.broker.queues() {
-            queue.ready().for_each(|entry| lose(entry.message.id));
-        }
-        for (_, channel) in self.broker.channels() {
-            channel.unacked().for_each(|unacked| lose(unacked.entry.message.id));
+        if !self.params.durable {
+            for (_, queue) in self.broker.queues() {
+                queue.ready().for_each(|entry| lose(entry.message.id));
+            }
+            for (_, channel) in self.broker.channels() {
+                channel.unacked().for_each(|unacked| lose(unacked.entry.message.id));
+            }
         }
         for peer in &self.peers {
             if let Some((_, message)) = peer.waiting {
@@ -177,19 +243,36 @@ impl BrokerActor {
                 peer.outgoing.iter().filter_map(Parcel::message).for_each(|m| lose(m.id));
             }
         }
-        self.broker = Broker::new();
-        self.queues.clear();
         self.peers.clear();
-        self.declare();
+        if self.params.durable {
+            self.broker.set_now(cx.now());
+            // Every acknowledgement was written when it came.
+            self.broker.sync();
+            self.broker.restart(Stop::Killed, &mut self.effects);
+        } else {
+            self.broker = Broker::new();
+            self.queues.clear();
+            self.declare();
+        }
         self.peers = (0..self.names.len()).map(|port| self.peer(port)).collect();
+        self.carry_out(cx);
+        self.is_down = true;
+    }
+
+    /// Its process starts anew; what came due meanwhile happens now.
+    pub fn on_restart(&mut self, cx: &mut Ctx<'_>) {
+        self.is_down = false;
+        self.on_wake(cx);
     }
 
     /// Changes a live parameter.
     pub fn set(&mut self, cx: &mut Ctx<'_>, index: u8, value: &Value) -> Result<(), Reason> {
         self.params.set(index, value)?;
-        let spec = self.spec();
-        for queue in &self.queues {
-            self.broker.limit(*queue, spec.max_length, spec.overflow, &mut self.effects);
+        self.broker.set_now(cx.now());
+        for index in 0..self.queues.len() {
+            let spec = self.spec(index);
+            let queue = self.queues[index];
+            self.broker.limit(queue, spec.max_length, spec.overflow, &mut self.effects);
         }
         self.carry_out(cx);
         self.retry_waiting(cx);
@@ -202,7 +285,8 @@ impl BrokerActor {
         Some(port as u16)
     }
 
-    fn spec(&self) -> QueueSpec {
+    /// How the queue of that place in the list is declared.
+    fn spec(&mut self, index: usize) -> QueueSpec {
         let overflow = match self.params.when_full {
             WhenFull::Block => Overflow::Block,
             WhenFull::Reject => Overflow::RejectPublish,
@@ -210,13 +294,36 @@ impl BrokerActor {
         };
         let limit = self.params.capacity;
         let max_length = (limit != Amount::UNLIMITED).then_some(limit.0);
-        QueueSpec { max_length, overflow, ..QueueSpec::default() }
+        let ttl = self.params.ttl.0.get(index).copied();
+        let own = &self.params.queues.0[index];
+        // A queue that dead-letters to itself would only turn round.
+        let letters = self.params.dead_letters.0.first().filter(|to| *to != own);
+        let dead_letter =
+            letters.map(|to| DeadLetter { exchange: Name::EMPTY, key: Some(self.broker.name(to)) });
+        let (kind, max_priority) = match self.params.queue_type {
+            QueueType::Classic => (QueueKind::Classic, self.params.max_priority.0),
+            QueueType::Quorum => (QueueKind::Quorum, 0),
+        };
+        let limit = self.params.delivery_limit;
+        let is_counting = kind == QueueKind::Quorum && limit != Amount::UNLIMITED;
+        QueueSpec {
+            kind,
+            max_length,
+            overflow,
+            max_priority: u8::try_from(max_priority).unwrap_or(u8::MAX),
+            delivery_limit: is_counting.then_some(limit.0),
+            message_ttl: ttl.filter(|ttl| !ttl.is_zero()),
+            dead_letter,
+            durable: self.params.durable,
+            ..QueueSpec::default()
+        }
     }
 
     fn declare(&mut self) {
-        let spec = self.spec();
-        for name in &self.params.queues.0 {
-            self.queues.push(self.broker.add_queue(name, spec));
+        for index in 0..self.params.queues.0.len() {
+            let spec = self.spec(index);
+            let queue = self.broker.add_queue(&self.params.queues.0[index], spec);
+            self.queues.push(queue);
         }
     }
 
@@ -271,10 +378,7 @@ impl BrokerActor {
     fn take(&mut self, cx: &mut Ctx<'_>, port: u16, seq: u64, message: Message) -> bool {
         let Peer { channel, queue, .. } = self.peers[usize::from(port)];
         let taken = match self.params.routing {
-            Routing::Direct => {
-                let out = &mut self.effects;
-                self.broker.publish_to(channel, queue, message.bytes, message, out)
-            }
+            Routing::Direct => self.put(channel, queue, message),
             Routing::Fanout => self.fan_out(cx, channel, message),
         };
         if matches!(taken, Taken::Blocked(_)) {
@@ -287,6 +391,16 @@ impl BrokerActor {
         true
     }
 
+    /// Publishes a message to one queue.
+    fn put(&mut self, channel: ChannelNo, queue: QueueId, message: Message) -> Taken {
+        let key = self.broker.queue(queue).map_or(Name::EMPTY, |queue| queue.name);
+        let mut publish = Publish::new(Name::EMPTY, key, message.bytes, message);
+        publish.envelope.persistent = self.params.durable;
+        publish.envelope.priority = message.priority;
+        publish.envelope.expiration_ms = message.expiration_ms;
+        self.broker.put(channel, queue, &publish, &mut self.effects)
+    }
+
     /// A copy to every queue: the first takes the message itself, each other one a copy with a
     /// number of its own.
     fn fan_out(&mut self, cx: &mut Ctx<'_>, channel: ChannelNo, message: Message) -> Taken {
@@ -294,16 +408,16 @@ impl BrokerActor {
         if let Some(full) = self.queues.iter().find(|q| !self.broker.can_take(**q, bytes)) {
             // Asking the full queue makes it tell when there is room.
             let full = *full;
-            return self.broker.publish_to(channel, full, bytes, message, &mut self.effects);
+            return self.put(channel, full, message);
         }
         let mut taken = Taken::Unroutable;
-        for (n, queue) in self.queues.iter().enumerate() {
+        for n in 0..self.queues.len() {
             let mut copy = message;
             if n != 0 {
                 copy.id = cx.new_message(message.key, bytes).id;
                 cx.fact(Fact::Copied { msg: copy.id, of: message.id, at: cx.me });
             }
-            let one = self.broker.publish_to(channel, *queue, bytes, copy, &mut self.effects);
+            let one = self.put(channel, self.queues[n], copy);
             taken = if taken == Taken::Refused { taken } else { one };
         }
         taken
@@ -323,6 +437,10 @@ impl BrokerActor {
                 }
                 Effect::Requeued { ready, message, .. } => {
                     cx.fact(Fact::Requeued { msg: message.id, at: cx.me, depth: ready });
+                }
+                Effect::DeadLettered { why, message, .. } => {
+                    let why = why_of(why);
+                    cx.fact(Fact::DeadLettered { msg: message.id, at: cx.me, why });
                 }
                 Effect::Acked { message, .. } => {
                     cx.fact(Fact::Acked { msg: message.id, at: cx.me });
@@ -390,7 +508,13 @@ fn why_of(why: DropReason) -> Why {
     match why {
         DropReason::MaxLength => Why::Oldest,
         DropReason::QueueFull => Why::Refused,
-        DropReason::Unroutable => Why::Unroutable,
-        DropReason::Rejected | DropReason::Purged | DropReason::QueueDeleted => Why::Refused,
+        DropReason::Unroutable | DropReason::Circle => Why::Unroutable,
+        DropReason::Expired => Why::Expired,
+        DropReason::DeliveryLimit => Why::TooOften,
+        DropReason::Restarted => Why::Crash,
+        DropReason::Rejected
+        | DropReason::Purged
+        | DropReason::QueueDeleted
+        | DropReason::RolledBack => Why::Refused,
     }
 }

@@ -203,7 +203,7 @@ impl Actor {
             Actor::Requester(a) => a.on_wake(cx),
             Actor::Responder(a) => a.on_wake(cx),
             Actor::Script(a) => a.on_wake(cx),
-            Actor::Broker(_) => {}
+            Actor::Broker(a) => a.on_wake(cx),
         }
     }
 
@@ -227,7 +227,7 @@ impl Actor {
             Actor::Requester(a) => a.next_wake(),
             Actor::Responder(a) => a.next_wake(),
             Actor::Script(a) => a.next_wake(),
-            Actor::Broker(_) => None,
+            Actor::Broker(a) => a.next_wake(),
         }
     }
 
@@ -262,7 +262,8 @@ impl Actor {
             Actor::Consumer(a) => a.on_restart(cx),
             Actor::Requester(a) => a.on_start(cx),
             Actor::Script(a) => a.on_restart(cx),
-            Actor::Broker(_) | Actor::Responder(_) => {}
+            Actor::Broker(a) => a.on_restart(cx),
+            Actor::Responder(_) => {}
         }
     }
 
@@ -286,7 +287,9 @@ impl Actor {
                 a.postpone(span);
                 a.on_stream(cx);
             }
-            Actor::Broker(_) | Actor::Consumer(_) | Actor::Responder(_) => {}
+            // Times to live go on while it stands still.
+            Actor::Broker(a) => a.on_wake(cx),
+            Actor::Consumer(_) | Actor::Responder(_) => {}
         }
     }
 

@@ -159,6 +159,18 @@ params! {
             name ("Retries", "重试次数"),
             help ("With confirms: how often it sends again before it gives up.", "启用确认时，放弃之前最多重发几次。"),
             source "our own model of an at-least-once publisher";
+        /// Priority of its messages.
+        priority: Amount = Amount(0), range Amount(0) => Amount(255), step Amount(1),
+            slider Amount(0) => Amount(10), applies live,
+            name ("Priority", "优先级"),
+            help ("Counts only in queues that have priorities.", "只在带优先级的队列中有意义。"),
+            source "AMQP 0-9-1, basic property priority";
+        /// How long its messages may wait in a queue, one after the other.
+        expiration: Spans = Spans::NONE, lasting 1_000, applies restart,
+            name ("Expiration", "消息有效期"),
+            help ("How long each message may wait in a queue, in turn; 0 s, or none: for ever.",
+                "各条消息依次在队列中最多等待多久；0 s 或不写表示不限。"),
+            source "AMQP 0-9-1, basic property expiration";
     }
 }
 
@@ -356,7 +368,9 @@ impl Producer {
             return;
         }
         let (key, bytes) = self.shape(cx);
-        let message = cx.new_message(key, bytes);
+        let expiration_ms = self.expiration_ms();
+        let priority = u8::try_from(self.params.priority.0).unwrap_or(u8::MAX);
+        let message = Message { expiration_ms, priority, ..cx.new_message(key, bytes) };
         self.n_made += 1;
         cx.fact(Fact::Sent { msg: message.id, by: cx.me, key, bytes });
         let n_ports = u64::from(cx.n_ports());
@@ -376,7 +390,7 @@ impl Producer {
         self.hand_over(cx, port as u16, message);
         if self.params.split == Split::Copy {
             for port in 1..cx.n_ports() {
-                let copy = cx.new_message(key, bytes);
+                let copy = Message { id: cx.new_message(key, bytes).id, ..message };
                 cx.fact(Fact::Copied { msg: copy.id, of: message.id, at: cx.me });
                 self.hand_over(cx, port, copy);
             }
@@ -396,6 +410,14 @@ impl Producer {
         };
         let bytes = u32::try_from(bytes.as_ns()).unwrap_or(u32::MAX).clamp(1, 1 << 24);
         (key as u32, bytes)
+    }
+
+    /// How long the next message may wait in a queue: whole milliseconds, as the protocol has them.
+    fn expiration_ms(&self) -> Option<u32> {
+        let spans = &self.params.expiration.0;
+        let turn = self.n_made.checked_rem(spans.len() as u64)?;
+        let span = spans.get(usize::try_from(turn).ok()?).filter(|span| !span.is_zero())?;
+        Some(u32::try_from(span.as_ns().div_ceil(1_000_000)).unwrap_or(u32::MAX))
     }
 
     /// Writes the message if it may go now; else keeps it.

@@ -3,8 +3,11 @@
 use std::collections::VecDeque;
 
 use super::line::{Line, Rotation};
+use super::publish::Publish;
 use super::queue::Entry;
 use super::slab::Slab;
+use super::stream::StreamOffset;
+use super::tx::Tx;
 use super::{ChannelNo, ConnectionNo, ConsumerId, QueueId};
 
 /// Most channels open at once: the lower half of a [`ChannelNo`] is the slot.
@@ -29,6 +32,8 @@ pub struct ConsumeSpec {
     pub priority: i32,
     /// Asks to be the only consumer.
     pub exclusive: bool,
+    /// Where it begins to read a stream (`x-stream-offset`); other queues do not look at it.
+    pub offset: StreamOffset,
 }
 
 /// A consumer of one queue on one channel.
@@ -44,6 +49,8 @@ pub struct Consumer {
     pub prefetch: u32,
     /// Messages delivered to it and not yet acknowledged.
     pub unacked: u32,
+    /// The offset that it gets next from a stream.
+    pub cursor: u64,
     /// Who stands behind it in its line.
     pub(super) behind: Option<ConsumerId>,
 }
@@ -88,8 +95,8 @@ impl<M> Unacked<M> {
 }
 
 /// What kind of publishing a channel was switched to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mode {
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Mode<M> {
     /// Published and forgotten.
     Plain,
     /// Every publish is numbered and answered.
@@ -97,6 +104,8 @@ pub(super) enum Mode {
         /// The number of the last publish.
         last_seq: u64,
     },
+    /// Publishes and acknowledgements wait for a commit.
+    Tx(Tx<M>),
 }
 
 /// A channel.
@@ -104,7 +113,7 @@ pub(super) enum Mode {
 pub struct Channel<M> {
     pub(super) number: ChannelNo,
     pub(super) connection: ConnectionNo,
-    pub(super) mode: Mode,
+    pub(super) mode: Mode<M>,
     last_tag: u64,
     /// Ordered by tag.
     pub(super) unacked: VecDeque<Unacked<M>>,
@@ -204,6 +213,15 @@ impl<M: Copy> Channel<M> {
         }
     }
 
+    /// All that its client holds, also what an open transaction has settled.
+    pub(super) fn all_unacked_mut(&mut self) -> impl Iterator<Item = &mut Unacked<M>> {
+        let settled = match &mut self.mode {
+            Mode::Tx(tx) => tx.settled.as_mut_slice(),
+            _ => &mut [],
+        };
+        self.unacked.iter_mut().chain(settled.iter_mut().map(|(unacked, _)| unacked))
+    }
+
     /// The connection that it belongs to.
     pub fn connection(&self) -> ConnectionNo {
         self.connection
@@ -217,6 +235,24 @@ impl<M: Copy> Channel<M> {
     /// Unacknowledged messages by rising tag.
     pub fn unacked(&self) -> impl Iterator<Item = &Unacked<M>> {
         self.unacked.iter()
+    }
+
+    /// What an open transaction has settled: it still counts as unacknowledged.
+    pub fn uncommitted(&self) -> impl Iterator<Item = &Unacked<M>> {
+        let settled = match &self.mode {
+            Mode::Tx(tx) => tx.settled.as_slice(),
+            _ => &[],
+        };
+        settled.iter().map(|(unacked, _)| unacked)
+    }
+
+    /// What an open transaction will publish.
+    pub fn pending(&self) -> impl Iterator<Item = &Publish<M>> {
+        let publishes = match &self.mode {
+            Mode::Tx(tx) => tx.publishes.as_slice(),
+            _ => &[],
+        };
+        publishes.iter().map(|(publish, _)| publish)
     }
 
     /// Its consumers in the order of registration.

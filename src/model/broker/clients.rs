@@ -3,8 +3,8 @@
 //! RabbitMQ's `rabbit_queue_consumers.erl` is the source of the order of every step here.
 
 use super::channel::{AckMode, Channel, Consumer, Holder, Unacked};
-use super::effect::Effect;
-use super::queue::{Entry, Queue};
+use super::effect::{Effect, Mark};
+use super::queue::{Entry, Queue, QueueKind};
 use super::slab::Slab;
 use super::{ChannelNo, ConsumerId, QueueId};
 
@@ -71,7 +71,7 @@ impl<M: Copy> Clients<M> {
         None
     }
 
-    /// Hands a message to a consumer under its channel's next tag.
+    /// Hands a message to a consumer under its channel's next tag; says how it acknowledges.
     #[inline]
     pub(super) fn deliver(
         &mut self,
@@ -80,7 +80,7 @@ impl<M: Copy> Clients<M> {
         taker: ConsumerId,
         entry: Entry<M>,
         out: &mut Vec<Effect<M>>,
-    ) {
+    ) -> AckMode {
         let consumer = self.consumers.get_mut(taker.0).expect("a taker exists");
         let slot = consumer.channel.slot();
         let channel = self.channels.get_mut(slot).expect("its channel is open");
@@ -92,6 +92,8 @@ impl<M: Copy> Clients<M> {
             tag,
             redelivered: entry.redelivered,
             ready: queue.n_ready(),
+            envelope: entry.envelope,
+            mark: mark(queue.spec.kind, &entry),
             message: entry.message,
         });
         if consumer.spec.ack == AckMode::Manual {
@@ -101,6 +103,7 @@ impl<M: Copy> Clients<M> {
             let holder = Holder::Consumer(taker);
             channel.unacked.push_back(Unacked { tag, queue: Some(id), holder, entry });
         }
+        consumer.spec.ack
     }
 
     /// Adds the queues for which a channel has blocked consumers, each once, in blocked order.
@@ -122,11 +125,20 @@ impl<M: Copy> Clients<M> {
         let channel = channel.expect("a consumer's channel is open");
         channel.blocked.remove(&mut self.consumers, id);
         channel.consumers.retain(|other| *other != id);
-        for unacked in &mut channel.unacked {
+        for unacked in channel.all_unacked_mut() {
             if unacked.holder == Holder::Consumer(id) {
                 unacked.holder = Holder::Cancelled;
             }
         }
         self.consumers.remove(id.0)
+    }
+}
+
+/// What a queue adds to the headers of a message.
+pub(super) fn mark<M>(kind: QueueKind, entry: &Entry<M>) -> Mark {
+    match kind {
+        QueueKind::Quorum if 0 < entry.n_failed => Mark::Failed(entry.n_failed),
+        QueueKind::Stream => Mark::Offset(entry.position),
+        QueueKind::Classic | QueueKind::Quorum => Mark::None,
     }
 }

@@ -1,7 +1,9 @@
 //! Channels open, consumers start and end, windows are set.
 
-use super::channel::{CHANNELS_LIMIT, Channel, ConsumeSpec, Consumer};
+use super::channel::{AckMode, CHANNELS_LIMIT, Channel, ConsumeSpec, Consumer};
 use super::effect::{ChannelError, Effect};
+use super::names::Name;
+use super::queue::QueueKind;
 use super::{Broker, ChannelNo, ConnectionNo, ConsumerId, QueueId};
 
 impl<M: Copy> Broker<M> {
@@ -57,8 +59,21 @@ impl<M: Copy> Broker<M> {
         }
         let channel = self.clients.channels.get_mut(number.slot())?;
         let prefetch = channel.prefetch;
-        let consumer =
-            Consumer { channel: number, queue: id, spec, prefetch, unacked: 0, behind: None };
+        if queue.spec.kind == QueueKind::Stream
+            && let Some(error) = stream_refusal(queue.name, prefetch, &spec)
+        {
+            self.fail(number, error, out);
+            return None;
+        }
+        let consumer = Consumer {
+            channel: number,
+            queue: id,
+            spec,
+            prefetch,
+            unacked: 0,
+            cursor: spec.offset.cursor(queue),
+            behind: None,
+        };
         let consumer_id = ConsumerId(self.clients.consumers.insert(consumer));
         channel.consumers.push(consumer_id);
         if spec.exclusive {
@@ -70,6 +85,7 @@ impl<M: Copy> Broker<M> {
             queue.active.push(&mut self.clients.consumers, consumer_id, spec.priority);
         }
         queue.n_consumers += 1;
+        queue.unused_until = None;
         self.dispatch(id, out);
         Some(consumer_id)
     }
@@ -104,6 +120,10 @@ impl<M: Copy> Broker<M> {
                 queue.active.push(consumers, next, priority);
             }
         }
+        let is_last = queue.n_consumers == 0;
+        if is_last {
+            self.use_queue(ended.queue);
+        }
         self.clients.forget(id)
     }
 
@@ -122,5 +142,15 @@ impl<M: Copy> Broker<M> {
         let error = ChannelError::LockedQueue(queue.name);
         self.fail(number, error, out);
         false
+    }
+}
+
+/// Why a stream refuses a consumer: it needs a window, and acknowledgements to move it
+/// (`rabbit_stream_queue.erl`, `consume`).
+fn stream_refusal(name: Name, prefetch: u32, spec: &ConsumeSpec) -> Option<ChannelError> {
+    match (prefetch, spec.ack) {
+        (0, _) => Some(ChannelError::NoPrefetch(name)),
+        (_, AckMode::Auto) => Some(ChannelError::StreamAutoAck(name)),
+        _ => None,
     }
 }

@@ -1,10 +1,10 @@
 //! Queues, exchanges and bindings come and go.
 
 use super::effect::{ChannelError, Difference, DropReason, Effect};
-use super::exchange::{Binding, Exchange, ExchangeKind, ExchangeSpec};
+use super::envelope::{Field, Headers};
+use super::exchange::{Binding, Destination, Exchange, ExchangeKind, ExchangeSpec};
 use super::names::Name;
-use super::publish::drop_excess;
-use super::queue::{Overflow, Queue, QueueSpec};
+use super::queue::{Overflow, Queue, QueueKind, QueueSpec};
 use super::{Broker, ChannelNo, ConnectionNo, ExchangeId, QueueId};
 
 /// Most queues, and most exchanges, in one broker.
@@ -34,10 +34,18 @@ impl<M: Copy> Broker<M> {
         overflow: Overflow,
         out: &mut Vec<Effect<M>>,
     ) {
-        let Some(queue) = self.queues.get_mut(u32::from(id.0)) else { return };
+        let Broker { queues, post, .. } = self;
+        let Some(queue) = queues.get_mut(id.0.into()) else { return };
         queue.spec = QueueSpec { max_length, overflow, ..queue.spec };
-        drop_excess(id, queue, out);
+        post.drop_excess(id, queue, out);
+        post.expire(id, queue, out);
         self.tell_room(id, out);
+        self.deliver_letters(out);
+    }
+
+    /// The number of a table of headers, given now if it is new.
+    pub fn headers(&mut self, headers: impl IntoIterator<Item = (Name, Field)>) -> Headers {
+        self.tables.intern(headers)
     }
 
     /// Makes an exchange, or finds the one of that name as it is.
@@ -67,6 +75,7 @@ impl<M: Copy> Broker<M> {
             self.fail(number, ChannelError::QueueDiffers { queue: name, what }, out);
             return None;
         }
+        self.use_queue(id);
         Some(id)
     }
 
@@ -96,17 +105,14 @@ impl<M: Copy> Broker<M> {
         queue: QueueId,
         exchange: Name,
         key: Name,
+        arguments: Headers,
         out: &mut Vec<Effect<M>>,
     ) {
         if !self.may_use(number, queue, out) {
             return;
         }
-        if let Some(exchange) = self.bindable(number, exchange, out) {
-            let binding = Binding { key, queue };
-            if !exchange.bindings.contains(&binding) {
-                exchange.bindings.push(binding);
-            }
-        }
+        let binding = Binding { key, arguments, to: Destination::Queue(queue) };
+        self.add_binding(number, exchange, binding, out);
     }
 
     /// Takes a binding away; what is not bound stays so.
@@ -116,13 +122,49 @@ impl<M: Copy> Broker<M> {
         queue: QueueId,
         exchange: Name,
         key: Name,
+        arguments: Headers,
         out: &mut Vec<Effect<M>>,
     ) {
         if !self.may_use(number, queue, out) {
             return;
         }
-        if let Some(exchange) = self.bindable(number, exchange, out) {
-            exchange.bindings.retain(|binding| *binding != Binding { key, queue });
+        let binding = Binding { key, arguments, to: Destination::Queue(queue) };
+        if let Some(id) = self.bindable(number, exchange, out) {
+            let exchange = self.exchanges.get_mut(id.0.into()).expect("it is bindable");
+            exchange.bindings.retain(|other| *other != binding);
+        }
+    }
+
+    /// Binds an exchange to another one, from which messages then come.
+    pub fn bind_exchange(
+        &mut self,
+        number: ChannelNo,
+        to: Name,
+        exchange: Name,
+        key: Name,
+        arguments: Headers,
+        out: &mut Vec<Effect<M>>,
+    ) {
+        if self.clients.channel(number).is_none() {
+            return;
+        }
+        if let Some(to) = self.bindable(number, to, out) {
+            let binding = Binding { key, arguments, to: Destination::Exchange(to) };
+            self.add_binding(number, exchange, binding, out);
+        }
+    }
+
+    fn add_binding(
+        &mut self,
+        number: ChannelNo,
+        exchange: Name,
+        binding: Binding,
+        out: &mut Vec<Effect<M>>,
+    ) {
+        let Some(id) = self.bindable(number, exchange, out) else { return };
+        let exchange = self.exchanges.get_mut(id.0.into()).expect("it is bindable");
+        if !exchange.bindings.contains(&binding) {
+            exchange.bindings.push(binding);
         }
     }
 
@@ -136,9 +178,19 @@ impl<M: Copy> Broker<M> {
         if !self.may_use(number, id, out) {
             return None;
         }
-        let queue = self.queue_mut(id)?;
+        let Broker { queues, post, .. } = self;
+        let queue = queues.get_mut(id.0.into())?;
+        if queue.spec.kind == QueueKind::Stream {
+            let error = ChannelError::StreamPurge(queue.name);
+            self.fail(number, error, out);
+            return None;
+        }
         let n_ready = queue.n_ready();
-        drop_all(id, queue, DropReason::Purged, out);
+        while let Some(entry) = queue.pop() {
+            queue.note_removal(post.now, &entry);
+            let (queue, message) = (Some(id), entry.message);
+            out.push(Effect::Dropped { queue, why: DropReason::Purged, message });
+        }
         self.tell_room(id, out);
         Some(n_ready)
     }
@@ -168,8 +220,18 @@ impl<M: Copy> Broker<M> {
 
     /// Deletes a queue: its consumers are told, its bindings go, its ready messages are lost.
     ///
-    /// What clients hold of it can still be acknowledged, to no effect.
+    /// Nothing is dead-lettered. What clients hold of it can still be acknowledged, to no effect.
     pub fn remove_queue(&mut self, id: QueueId, out: &mut Vec<Effect<M>>) -> u32 {
+        self.remove_queue_because(id, DropReason::QueueDeleted, out)
+    }
+
+    /// The same, saying why the messages are lost.
+    pub(super) fn remove_queue_because(
+        &mut self,
+        id: QueueId,
+        why: DropReason,
+        out: &mut Vec<Effect<M>>,
+    ) -> u32 {
         let of_it = |(slot, consumer): (u32, &super::Consumer)| {
             (consumer.queue == id).then_some((super::ConsumerId(slot), consumer.channel))
         };
@@ -181,22 +243,30 @@ impl<M: Copy> Broker<M> {
         let slots: Vec<u32> = self.clients.channels.iter().map(|(slot, _)| slot).collect();
         for slot in slots {
             let channel = self.clients.channels.get_mut(slot).expect("listed just now");
-            channel.unacked.iter_mut().filter(|u| u.queue == Some(id)).for_each(|u| u.queue = None);
+            let of_it = channel.all_unacked_mut().filter(|unacked| unacked.queue == Some(id));
+            of_it.for_each(|unacked| unacked.queue = None);
         }
-        let slots: Vec<u32> = self.exchanges.iter().map(|(slot, _)| slot).collect();
-        for slot in slots {
-            let exchange = self.exchanges.get_mut(slot).expect("listed just now");
-            exchange.bindings.retain(|binding| binding.queue != id);
-        }
+        self.drop_bindings(Destination::Queue(id));
         let Some(mut queue) = self.queues.remove(u32::from(id.0)) else { return 0 };
         self.names.set_queue(queue.name, None);
         let n_ready = queue.n_ready();
-        drop_all(id, &mut queue, DropReason::QueueDeleted, out);
+        while let Some(entry) = queue.pop() {
+            out.push(Effect::Dropped { queue: Some(id), why, message: entry.message });
+        }
         out.push(Effect::QueueDeleted { queue: id, name: queue.name });
         if queue.publisher_waits {
             out.push(Effect::Room { queue: id });
         }
         n_ready
+    }
+
+    /// Takes away all bindings that lead to something.
+    pub(super) fn drop_bindings(&mut self, to: Destination) {
+        let slots: Vec<u32> = self.exchanges.iter().map(|(slot, _)| slot).collect();
+        for slot in slots {
+            let exchange = self.exchanges.get_mut(slot).expect("listed just now");
+            exchange.bindings.retain(|binding| binding.to != to);
+        }
     }
 
     /// Deletes an auto-delete queue that lost its last consumer.
@@ -218,6 +288,7 @@ impl<M: Copy> Broker<M> {
         assert!(slot < ITEMS_LIMIT, "a broker has at most {ITEMS_LIMIT} queues");
         let id = QueueId(slot as u16);
         self.names.set_queue(name, Some(id));
+        self.use_queue(id);
         id
     }
 
@@ -235,13 +306,13 @@ impl<M: Copy> Broker<M> {
         number: ChannelNo,
         name: Name,
         out: &mut Vec<Effect<M>>,
-    ) -> Option<&mut Exchange> {
+    ) -> Option<ExchangeId> {
         let id = self.names.exchange(name);
         let kind = id.and_then(|id| self.exchange(id)).map(|exchange| exchange.spec.kind);
         let error = match kind {
             None => ChannelError::NoExchange(name),
             Some(ExchangeKind::Default) => ChannelError::DefaultExchange,
-            Some(_) => return self.exchanges.get_mut(u32::from(id?.0)),
+            Some(_) => return id,
         };
         self.fail(number, error, out);
         None
@@ -250,6 +321,9 @@ impl<M: Copy> Broker<M> {
 
 /// The first property in which a new declaration differs from the old.
 fn difference(old: &QueueSpec, new: &QueueSpec) -> Option<Difference> {
+    fn letter<T>(spec: &QueueSpec, part: impl Fn(&super::DeadLetter) -> T) -> Option<T> {
+        spec.dead_letter.as_ref().map(part)
+    }
     let differs = [
         (old.durable != new.durable, Difference::Durable),
         (old.auto_delete != new.auto_delete, Difference::AutoDelete),
@@ -258,12 +332,14 @@ fn difference(old: &QueueSpec, new: &QueueSpec) -> Option<Difference> {
         (old.overflow != new.overflow, Difference::Overflow),
         (old.max_priority != new.max_priority, Difference::MaxPriority),
         (old.single_active != new.single_active, Difference::SingleActive),
+        (old.kind != new.kind, Difference::Kind),
+        (old.message_ttl != new.message_ttl, Difference::MessageTtl),
+        (old.expires != new.expires, Difference::Expires),
+        (letter(old, |to| to.exchange) != letter(new, |to| to.exchange), {
+            Difference::DeadLetterExchange
+        }),
+        (letter(old, |to| to.key) != letter(new, |to| to.key), Difference::DeadLetterKey),
+        (old.delivery_limit != new.delivery_limit, Difference::DeliveryLimit),
     ];
     differs.into_iter().find_map(|(differs, what)| differs.then_some(what))
-}
-
-fn drop_all<M: Copy>(id: QueueId, queue: &mut Queue<M>, why: DropReason, out: &mut Vec<Effect<M>>) {
-    while let Some(entry) = queue.pop() {
-        out.push(Effect::Dropped { queue: Some(id), why, message: entry.message });
-    }
 }

@@ -1,5 +1,6 @@
 //! What the broker did: effects for the caller to carry out, and refusals.
 
+use super::envelope::{Envelope, ExpirationError};
 use super::names::Name;
 use super::{ChannelNo, ConsumerId, QueueId};
 
@@ -20,6 +21,10 @@ pub enum Effect<M> {
         redelivered: bool,
         /// Messages that stay ready.
         ready: u32,
+        /// What is written on it.
+        envelope: Envelope,
+        /// What the queue adds to its headers.
+        mark: Mark,
         /// The message.
         message: M,
     },
@@ -47,6 +52,15 @@ pub enum Effect<M> {
         channel: ChannelNo,
         /// The queue it came from; `None` when that is deleted.
         queue: Option<QueueId>,
+        /// The message.
+        message: M,
+    },
+    /// A message left its queue as a dead letter; what becomes of it follows as further effects.
+    DeadLettered {
+        /// The queue that it leaves.
+        queue: QueueId,
+        /// Why.
+        why: DropReason,
         /// The message.
         message: M,
     },
@@ -103,21 +117,56 @@ pub enum Effect<M> {
     },
 }
 
-/// Why a message is gone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a queue adds to the headers of what it gives out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Mark {
+    /// Nothing.
+    #[default]
+    None,
+    /// How many deliveries failed before (`x-delivery-count`), if any did: quorum queues.
+    Failed(u32),
+    /// Where it stands in the log (`x-stream-offset`): streams.
+    Offset(u64),
+}
+
+/// Why a message is gone, or left its queue as a dead letter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DropReason {
     /// Rejected by a consumer, not to be requeued.
     Rejected,
+    /// Its time was up.
+    Expired,
     /// The queue was over its limit and dropped its head.
     MaxLength,
+    /// Too many deliveries failed.
+    DeliveryLimit,
     /// The queue was full and refused the new message.
     QueueFull,
     /// No queue wanted it, and it was not mandatory.
     Unroutable,
+    /// A dead letter came back to a queue where it had died, and nobody had rejected it.
+    Circle,
+    /// Its publisher rolled back, or went before it committed.
+    RolledBack,
+    /// The broker stopped, and it was not to survive that.
+    Restarted,
     /// Its queue was purged.
     Purged,
     /// Its queue was deleted.
     QueueDeleted,
+}
+
+impl DropReason {
+    /// The word in `x-death`; `None`: a queue does not dead-letter for this reason.
+    pub const fn death_word(self) -> Option<&'static str> {
+        match self {
+            DropReason::Rejected => Some("rejected"),
+            DropReason::Expired => Some("expired"),
+            DropReason::MaxLength => Some("maxlen"),
+            DropReason::DeliveryLimit => Some("delivery_limit"),
+            _ => None,
+        }
+    }
 }
 
 /// Why a channel was closed: the client broke a rule.
@@ -150,6 +199,27 @@ pub enum ChannelError {
     QueueInUse(Name),
     /// 406: deleted a queue that is not empty, `if_empty`.
     QueueNotEmpty(Name),
+    /// 406: wrote an expiration that is none.
+    BadExpiration {
+        /// What the client wrote.
+        text: Name,
+        /// What is wrong with it.
+        why: ExpirationError,
+    },
+    /// 406: asked for confirms on a transactional channel.
+    TxToConfirm,
+    /// 406: asked for transactions on a channel with confirms.
+    ConfirmToTx,
+    /// 406: committed or rolled back on a channel without transactions.
+    NotTransactional,
+    /// 406: consumes a stream without a window.
+    NoPrefetch(Name),
+    /// 540: consumes a stream without acknowledging.
+    StreamAutoAck(Name),
+    /// 540: fetched from a stream with a `get`.
+    StreamGet(Name),
+    /// 540: purged a stream.
+    StreamPurge(Name),
 }
 
 /// In which property two declarations of a queue differ.
@@ -169,6 +239,18 @@ pub enum Difference {
     MaxPriority,
     /// `x-single-active-consumer`
     SingleActive,
+    /// `x-queue-type`
+    Kind,
+    /// `x-message-ttl`
+    MessageTtl,
+    /// `x-expires`
+    Expires,
+    /// `x-dead-letter-exchange`
+    DeadLetterExchange,
+    /// `x-dead-letter-routing-key`
+    DeadLetterKey,
+    /// `x-delivery-limit`
+    DeliveryLimit,
 }
 
 impl ChannelError {
@@ -184,7 +266,15 @@ impl ChannelError {
             | ChannelError::QueueDiffers { .. }
             | ChannelError::ExchangeDiffers(_)
             | ChannelError::QueueInUse(_)
-            | ChannelError::QueueNotEmpty(_) => 406,
+            | ChannelError::QueueNotEmpty(_)
+            | ChannelError::BadExpiration { .. }
+            | ChannelError::TxToConfirm
+            | ChannelError::ConfirmToTx
+            | ChannelError::NotTransactional
+            | ChannelError::NoPrefetch(_) => 406,
+            ChannelError::StreamAutoAck(_)
+            | ChannelError::StreamGet(_)
+            | ChannelError::StreamPurge(_) => 540,
         }
     }
 }

@@ -167,6 +167,7 @@ mod tests {
             spec: ConsumeSpec::default(),
             prefetch: 0,
             unacked: 0,
+            cursor: 0,
             behind: None,
         };
         let ids = (0..n).map(|_| ConsumerId(slab.insert(consumer))).collect();

@@ -1,38 +1,53 @@
 //! The queue broker: exchanges, queues, channels and consumers with RabbitMQ's semantics.
 //!
 //! A sans-I/O machine: every call changes the state and appends what follows to `out`.
-//! It knows no time, no network and no text but names; `docs/models/broker.md` has the rules.
+//! It knows no network, no text but names, and the time only as it is told; the rules and what is
+//! left out are in `docs/models/broker.md`.
 //!
-//! Left out so far: TTL, dead letters, topic and headers exchanges, transactions, restarts,
-//! quorum queues and streams.
-//!
-//! Read `queue.rs` (order, limits), then `clients.rs` (turns, windows), then `settle.rs`.
+//! Read `queue.rs` (order, limits), then `clients.rs` (turns, windows), then `settle.rs`, then
+//! `post.rs` (time to live, dead letters).
 
 mod channel;
 mod clients;
 mod consume;
+mod death;
 mod declare;
 mod effect;
+mod envelope;
 mod exchange;
 mod line;
 mod names;
+mod post;
 mod publish;
 mod queue;
+mod restart;
 mod settle;
 mod slab;
+mod stream;
+mod topic;
+mod tx;
 
 pub use channel::{AckMode, Channel, ConsumeSpec, Consumer, Holder, Unacked};
+pub use death::{Death, History, Record};
 pub use declare::DeleteIf;
-pub use effect::{ChannelError, Difference, DropReason, Effect};
-pub use exchange::{Binding, Exchange, ExchangeKind, ExchangeSpec};
+pub use effect::{ChannelError, Difference, DropReason, Effect, Mark};
+pub use envelope::{Envelope, ExpirationError, Field, Headers, MAX_EXPIRY_MS, parse_expiration};
+pub use exchange::{Binding, Destination, Exchange, ExchangeKind, ExchangeSpec};
 pub use names::Name;
 pub use publish::{Publish, Taken};
-pub use queue::{Entry, Overflow, Queue, QueueSpec, READY_LIMIT};
+pub use queue::{
+    DeadLetter, Entry, Overflow, Queue, QueueKind, QueueSpec, READY_LIMIT, SYNC_INTERVAL,
+};
+pub use restart::Stop;
 pub use settle::{Got, Settle};
+pub use stream::StreamOffset;
 
 use channel::CHANNELS_LIMIT;
 use clients::Clients;
+use death::Histories;
+use envelope::Tables;
 use names::Names;
+use post::Post;
 use slab::Slab;
 
 /// A queue; its number may be used again after the queue is deleted.
@@ -70,11 +85,16 @@ impl ChannelNo {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Broker<M> {
     names: Names,
+    tables: Tables,
+    histories: Histories,
+    post: Post<M>,
     exchanges: Slab<Exchange>,
     queues: Slab<Queue<M>>,
     clients: Clients<M>,
     /// Room for lists of queues; empty between calls.
     targets: Vec<QueueId>,
+    /// Room for routing; empty between calls.
+    asked: Vec<ExchangeId>,
     /// Room for acknowledging; empty between calls.
     taken: Vec<Unacked<M>>,
     /// Room for requeueing; empty between calls.
@@ -92,10 +112,14 @@ impl<M: Copy> Broker<M> {
     pub fn new() -> Broker<M> {
         let mut broker = Broker {
             names: Names::new(),
+            tables: Tables::new(),
+            histories: Histories::new(),
+            post: Post::new(),
             exchanges: Slab::new(),
             queues: Slab::new(),
             clients: Clients::new(),
             targets: Vec::new(),
+            asked: Vec::new(),
             taken: Vec::new(),
             batch: Vec::new(),
         };
@@ -111,6 +135,16 @@ impl<M: Copy> Broker<M> {
     /// The text of a name.
     pub fn text(&self, name: Name) -> &str {
         self.names.text(name)
+    }
+
+    /// Headers as consumers see them, by rising name.
+    pub fn visible(&self, headers: Headers) -> impl Iterator<Item = &(Name, Field)> {
+        self.tables.visible(headers)
+    }
+
+    /// The deaths behind a number.
+    pub fn record(&self, history: History) -> &Record {
+        self.histories.record(history)
     }
 
     /// The queue of that name.
@@ -189,15 +223,23 @@ impl<M: Copy> Broker<M> {
     /// Lets waiting messages go to consumers until nothing moves.
     #[inline]
     fn dispatch(&mut self, id: QueueId, out: &mut Vec<Effect<M>>) {
-        let Some(queue) = self.queues.get_mut(u32::from(id.0)) else { return };
+        let Broker { queues, clients, post, .. } = self;
+        let Some(queue) = queues.get_mut(id.0.into()) else { return };
+        if queue.spec.kind == QueueKind::Stream {
+            return self.serve_stream(id, out);
+        }
         while 0 < queue.n_ready() {
-            let Some(taker) = self.clients.next_taker(queue) else { break };
+            let Some(taker) = clients.next_taker(queue) else { break };
             let entry = queue.pop().expect("something is ready");
-            self.clients.deliver(id, queue, taker, entry, out);
+            if clients.deliver(id, queue, taker, entry, out) == AckMode::Auto {
+                queue.note_removal(post.now, &entry);
+            }
+            post.expire(id, queue, out);
         }
         if queue.publisher_waits {
             self.tell_room(id, out);
         }
+        self.deliver_letters(out);
     }
 
     /// Tells a waiting publisher when its queue has room again.
@@ -387,7 +429,7 @@ mod tests {
         let overflow = Overflow::RejectPublish;
         let spec = QueueSpec { max_length: Some(2), overflow, ..QueueSpec::default() };
         let mut bench = Bench::new(spec);
-        bench.broker.confirm_select(bench.publisher);
+        bench.broker.confirm_select(bench.publisher, &mut bench.out);
         assert_eq!(bench.publish(1..=3), [Taken::Routed, Taken::Routed, Taken::Refused]);
         assert_eq!(bench.ready(), [1, 2]);
         let channel = bench.publisher;
@@ -434,10 +476,9 @@ mod tests {
         let [x, a, b] = ["x", "a", "b"].map(|text| broker.name(text));
         let queues = ["q1", "q2"].map(|name| broker.add_queue(name, QueueSpec::default()));
         for (queue, key) in [(queues[0], a), (queues[0], b), (queues[1], a)] {
-            broker.bind(channel, queue, x, key, &mut out);
+            broker.bind(channel, queue, x, key, Headers::NONE, &mut out);
         }
-        let publish =
-            Publish { exchange: x, key: b, mandatory: false, priority: 0, bytes: 1, message: 7 };
+        let publish = Publish::new(x, b, 1, 7);
         assert_eq!(broker.publish(channel, &publish, &mut out), Taken::Routed);
         for queue in queues {
             assert_eq!(broker.queue(queue).map(Queue::n_ready), Some(1));

@@ -16,6 +16,12 @@ pub struct Name(pub u32);
 impl Name {
     /// The empty text: the name of the default exchange.
     pub const EMPTY: Name = Name(0);
+    /// The header with additional routing keys.
+    pub(super) const CC: Name = Name(1);
+    /// The header with additional routing keys that consumers do not see.
+    pub(super) const BCC: Name = Name(2);
+    /// The argument that says how a headers exchange compares.
+    pub(super) const X_MATCH: Name = Name(3);
 }
 
 /// A text and what is called so.
@@ -34,10 +40,14 @@ pub(super) struct Names {
 }
 
 impl Names {
-    /// Only the empty name.
+    /// Only the names that the broker itself uses.
     pub(super) fn new() -> Names {
         let mut names = Names { named: Vec::new(), numbers: BTreeMap::new() };
-        names.intern("");
+        for (text, name) in
+            [("", Name::EMPTY), ("CC", Name::CC), ("BCC", Name::BCC), ("x-match", Name::X_MATCH)]
+        {
+            assert_eq!(names.intern(text), name);
+        }
         names
     }
 

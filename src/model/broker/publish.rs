@@ -2,26 +2,31 @@
 
 use super::channel::Mode;
 use super::effect::{ChannelError, DropReason, Effect};
-use super::exchange::route;
+use super::envelope::Envelope;
+use super::exchange::Map;
 use super::names::Name;
-use super::queue::{Entry, Overflow, Queue};
+use super::queue::{Entry, Overflow, QueueKind};
 use super::{Broker, ChannelNo, QueueId};
 
 /// A message on its way into the broker.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Publish<M> {
-    /// The exchange; [`Name::EMPTY`] is the default one.
-    pub exchange: Name,
-    /// The routing key.
-    pub key: Name,
+    /// What is written on it.
+    pub envelope: Envelope,
     /// Comes back when no queue gets it.
     pub mandatory: bool,
-    /// Its priority; counts only in queues with `max_priority`.
-    pub priority: u8,
     /// Size of the body in bytes.
     pub bytes: u32,
     /// The message itself.
     pub message: M,
+}
+
+impl<M> Publish<M> {
+    /// A transient message to an exchange, without headers, priority or expiration.
+    pub fn new(exchange: Name, key: Name, bytes: u32, message: M) -> Publish<M> {
+        let envelope = Envelope { exchange, key, ..Envelope::default() };
+        Publish { envelope, mandatory: false, bytes, message }
+    }
 }
 
 /// What became of a publish.
@@ -36,6 +41,8 @@ pub enum Taken {
     /// Nothing happened: this queue is full and lets publishers wait. [`Effect::Room`] says when
     /// to try again.
     Blocked(QueueId),
+    /// It waits for the channel to commit.
+    Pending,
     /// The channel is closed, before or by this.
     Closed,
 }
@@ -51,19 +58,22 @@ impl<M: Copy> Broker<M> {
         if self.clients.channel(channel).is_none() {
             return Taken::Closed;
         }
-        let Some(exchange) = self.names.exchange(publish.exchange) else {
-            self.fail(channel, ChannelError::NoExchange(publish.exchange), out);
+        let name = publish.envelope.exchange;
+        let Some(exchange) = self.names.exchange(name) else {
+            self.fail(channel, ChannelError::NoExchange(name), out);
             return Taken::Closed;
         };
         if self.exchange(exchange).is_some_and(|exchange| exchange.spec.internal) {
-            self.fail(channel, ChannelError::InternalExchange(publish.exchange), out);
+            self.fail(channel, ChannelError::InternalExchange(name), out);
             return Taken::Closed;
         }
         let mut targets = std::mem::take(&mut self.targets);
-        route(&self.exchanges, &self.names, exchange, publish.key, &mut targets);
-        let taken = self.offer(channel, publish, &targets, out);
+        let Broker { exchanges, names, tables, asked, .. } = self;
+        Map { exchanges, names, tables }.route(exchange, &publish.envelope, &mut targets, asked);
+        let taken = self.accept(channel, publish, &targets, out);
         targets.clear();
         self.targets = targets;
+        self.deliver_letters(out);
         taken
     }
 
@@ -77,28 +87,38 @@ impl<M: Copy> Broker<M> {
         message: M,
         out: &mut Vec<Effect<M>>,
     ) -> Taken {
+        let key = self.queue(queue).map(|queue| queue.name);
+        let publish = Publish::new(Name::EMPTY, key.unwrap_or(Name::EMPTY), bytes, message);
+        self.put(channel, queue, &publish, out)
+    }
+
+    /// Publishes a message straight to one queue, whatever is written on it.
+    #[inline]
+    pub fn put(
+        &mut self,
+        channel: ChannelNo,
+        queue: QueueId,
+        publish: &Publish<M>,
+        out: &mut Vec<Effect<M>>,
+    ) -> Taken {
         if self.clients.channel(channel).is_none() {
             return Taken::Closed;
         }
-        let key = self.queue(queue).map(|queue| queue.name);
-        let targets = if key.is_some() { &[queue][..] } else { &[] };
-        let publish = Publish {
-            exchange: Name::EMPTY,
-            key: key.unwrap_or(Name::EMPTY),
-            mandatory: false,
-            priority: 0,
-            bytes,
-            message,
-        };
-        self.offer(channel, &publish, targets, out)
+        let targets = if self.queue(queue).is_some() { &[queue][..] } else { &[] };
+        let taken = self.accept(channel, publish, targets, out);
+        self.deliver_letters(out);
+        taken
     }
 
     /// Switches a channel to confirms: every publish from now on is numbered and answered.
-    pub fn confirm_select(&mut self, channel: ChannelNo) {
-        if let Some(channel) = self.clients.channel_mut(channel)
-            && channel.mode == Mode::Plain
-        {
-            channel.mode = Mode::Confirm { last_seq: 0 };
+    ///
+    /// A channel with transactions is closed instead.
+    pub fn confirm_select(&mut self, number: ChannelNo, out: &mut Vec<Effect<M>>) {
+        let Some(channel) = self.clients.channel_mut(number) else { return };
+        match channel.mode {
+            Mode::Plain => channel.mode = Mode::Confirm { last_seq: 0 },
+            Mode::Confirm { .. } => {}
+            Mode::Tx(_) => self.fail(number, ChannelError::TxToConfirm, out),
         }
     }
 
@@ -116,9 +136,9 @@ impl<M: Copy> Broker<M> {
         queue.spec.max_length != Some(0) || self.clients.anyone_free(queue)
     }
 
-    /// Offers a message to the queues it was routed to and answers the publisher.
+    /// Takes a message for the queues it was routed to, unless one of them lets publishers wait.
     #[inline]
-    fn offer(
+    fn accept(
         &mut self,
         channel: ChannelNo,
         publish: &Publish<M>,
@@ -129,6 +149,21 @@ impl<M: Copy> Broker<M> {
             self.queue_mut(*id).expect("a full queue exists").publisher_waits = true;
             return Taken::Blocked(*id);
         }
+        if self.wait_for_commit(channel, publish, targets) {
+            return Taken::Pending;
+        }
+        self.offer(channel, publish, targets, out)
+    }
+
+    /// Offers a message to the queues it was routed to and answers the publisher.
+    #[inline]
+    pub(super) fn offer(
+        &mut self,
+        channel: ChannelNo,
+        publish: &Publish<M>,
+        targets: &[QueueId],
+        out: &mut Vec<Effect<M>>,
+    ) -> Taken {
         let mut taken = Taken::Routed;
         for id in targets {
             if !self.enter(*id, publish, out) {
@@ -156,48 +191,52 @@ impl<M: Copy> Broker<M> {
         taken
     }
 
-    /// Takes a new message into a queue: straight to a consumer if one is free.
+    /// Takes a new message into a queue: straight to a consumer if one is free. `false`: refused.
     #[inline]
-    fn enter(&mut self, id: QueueId, publish: &Publish<M>, out: &mut Vec<Effect<M>>) -> bool {
-        let message = publish.message;
-        let Some(queue) = self.queues.get_mut(u32::from(id.0)) else { return true };
-        // Refused before anyone looks at the consumers.
-        if queue.spec.overflow == Overflow::RejectPublish && !queue.has_room(publish.bytes) {
-            out.push(Effect::Dropped { queue: Some(id), why: DropReason::QueueFull, message });
-            return false;
-        }
-        let entry = Entry {
-            position: queue.take_position(),
-            bytes: publish.bytes,
-            exchange: publish.exchange,
-            key: publish.key,
-            priority: publish.priority.min(queue.spec.max_priority),
+    pub(super) fn enter(
+        &mut self,
+        id: QueueId,
+        publish: &Publish<M>,
+        out: &mut Vec<Effect<M>>,
+    ) -> bool {
+        let Publish { envelope, bytes, message, .. } = *publish;
+        let Broker { queues, clients, post, .. } = self;
+        let Some(queue) = queues.get_mut(id.0.into()) else { return true };
+        let mut entry = Entry {
+            position: queue.next_position(),
+            bytes,
+            envelope,
+            expires_at: queue.expiry(post.now, envelope.expiration_ms),
+            n_failed: 0,
+            priority: envelope.priority.min(queue.spec.max_priority),
             redelivered: false,
             message,
         };
+        // Refused before anyone looks at the consumers.
+        if queue.refuses() && !queue.has_room(bytes) {
+            let dies = queue.spec.overflow == Overflow::RejectPublishDlx;
+            let why = if dies { DropReason::MaxLength } else { DropReason::QueueFull };
+            post.refuse(id, queue, entry, why, out);
+            return false;
+        }
+        entry.position = queue.take_position();
         // While something is ready nobody is free: the dispatch before this one saw to it.
         if queue.n_ready() == 0
-            && let Some(taker) = self.clients.next_taker(queue)
+            && queue.spec.kind != QueueKind::Stream
+            && let Some(taker) = clients.next_taker(queue)
         {
-            self.clients.deliver(id, queue, taker, entry, out);
+            clients.deliver(id, queue, taker, entry, out);
             return true;
         }
         queue.push(entry);
         out.push(Effect::Queued { queue: id, ready: queue.n_ready(), message });
-        drop_excess(id, queue, out);
+        let has_dropped = post.drop_excess(id, queue, out);
+        if has_dropped || queue.n_ready() == 1 {
+            post.expire(id, queue, out);
+        }
+        if queue.spec.kind == QueueKind::Stream {
+            self.serve_stream(id, out);
+        }
         true
-    }
-}
-
-/// Drops heads until the queue is within its limit.
-#[inline]
-pub(super) fn drop_excess<M: Copy>(id: QueueId, queue: &mut Queue<M>, out: &mut Vec<Effect<M>>) {
-    if !queue.is_over_limit() || queue.spec.overflow != Overflow::DropHead {
-        return;
-    }
-    while queue.is_over_limit() {
-        let entry = queue.pop().expect("a queue over its limit is not empty");
-        let why = DropReason::MaxLength;
-        out.push(Effect::Dropped { queue: Some(id), why, message: entry.message });
     }
 }

@@ -4,10 +4,12 @@
 //! away, then consumers whose window opened go to the end of their class, then messages come
 //! back, then the queue is dispatched.
 
-use super::channel::{AckMode, Holder, Unacked};
-use super::clients::Clients;
-use super::effect::{ChannelError, DropReason, Effect};
-use super::publish::drop_excess;
+use super::channel::{AckMode, Holder, Mode, Unacked};
+use super::clients::{Clients, mark};
+use super::effect::{ChannelError, DropReason, Effect, Mark};
+use super::envelope::Envelope;
+use super::queue::{QueueKind, Return};
+use super::tx::drop_publishes;
 use super::{Broker, ChannelNo, ConnectionNo, QueueId};
 
 /// What a client says about messages that it was given.
@@ -30,6 +32,10 @@ pub struct Got<M> {
     pub redelivered: bool,
     /// Messages that stay ready.
     pub remaining: u32,
+    /// What is written on it.
+    pub envelope: Envelope,
+    /// What the queue adds to its headers.
+    pub mark: Mark,
     /// The message.
     pub message: M,
 }
@@ -74,9 +80,15 @@ impl<M: Copy> Broker<M> {
             let Some(unacked) = channel.take_one(tag) else {
                 return self.fail(number, ChannelError::UnknownTag(tag), out);
             };
+            if let Mode::Tx(tx) = &mut channel.mode {
+                return tx.note(unacked, how);
+            }
             channel.release(consumers, &unacked);
             self.settle_group(number, std::slice::from_ref(&unacked), how, out);
         } else if channel.take_up_to(tag, &mut self.taken) {
+            if let Mode::Tx(tx) = &mut channel.mode {
+                return self.taken.drain(..).for_each(|unacked| tx.note(unacked, how));
+            }
             self.taken.iter().for_each(|unacked| channel.release(consumers, unacked));
             self.settle_taken(number, how, out);
         } else {
@@ -103,17 +115,37 @@ impl<M: Copy> Broker<M> {
         if !self.may_use(number, id, out) {
             return None;
         }
-        let queue = self.queues.get_mut(u32::from(id.0))?;
-        let channel = self.clients.channel_mut(number)?;
+        self.use_queue(id);
+        let Broker { queues, clients, post, .. } = self;
+        let queue = queues.get_mut(id.0.into())?;
+        if queue.spec.kind == QueueKind::Stream {
+            let error = ChannelError::StreamGet(queue.name);
+            self.fail(number, error, out);
+            return None;
+        }
+        let channel = clients.channel_mut(number)?;
         let entry = queue.pop()?;
         let tag = channel.take_tag();
-        if ack == AckMode::Manual {
-            queue.n_unacked += 1;
-            channel.unacked.push_back(Unacked { tag, queue: Some(id), holder: Holder::Get, entry });
+        match ack {
+            AckMode::Manual => {
+                queue.n_unacked += 1;
+                let queue = Some(id);
+                channel.unacked.push_back(Unacked { tag, queue, holder: Holder::Get, entry });
+            }
+            AckMode::Auto => queue.note_removal(post.now, &entry),
         }
-        let remaining = queue.n_ready();
+        post.expire(id, queue, out);
+        let got = Got {
+            tag,
+            redelivered: entry.redelivered,
+            remaining: queue.n_ready(),
+            envelope: entry.envelope,
+            mark: mark(queue.spec.kind, &entry),
+            message: entry.message,
+        };
         self.tell_room(id, out);
-        Some(Got { tag, redelivered: entry.redelivered, remaining, message: entry.message })
+        self.deliver_letters(out);
+        Some(got)
     }
 
     /// Closes a channel: its consumers end, what it has not acknowledged is requeued.
@@ -149,7 +181,12 @@ impl<M: Copy> Broker<M> {
     }
 
     /// Settles what stands in `self.taken`, queue by queue.
-    fn settle_taken(&mut self, number: ChannelNo, how: Settle, out: &mut Vec<Effect<M>>) {
+    pub(super) fn settle_taken(
+        &mut self,
+        number: ChannelNo,
+        how: Settle,
+        out: &mut Vec<Effect<M>>,
+    ) {
         let mut taken = std::mem::take(&mut self.taken);
         // Stable: inside a queue the order of the tags stays.
         taken.sort_by_key(|unacked| unacked.queue);
@@ -169,43 +206,60 @@ impl<M: Copy> Broker<M> {
         how: Settle,
         out: &mut Vec<Effect<M>>,
     ) {
-        let id = group[0].queue;
-        if let Some(id) = id {
-            let queue = self.queues.get_mut(u32::from(id.0)).expect("a deleted queue is unnamed");
-            queue.n_unacked -= group.len() as u32;
-            let Clients { channels, consumers, .. } = &mut self.clients;
-            let channel = channels.get_mut(number.slot()).expect("settling on an open channel");
-            channel.unblock(consumers, id, &mut queue.active);
-        }
-        for Unacked { entry, .. } in group {
-            let (queue, message) = (id, entry.message);
-            match (how, queue) {
-                (Settle::Ack, _) => out.push(Effect::Acked { channel: number, queue, message }),
-                (Settle::Reject, _) => {
-                    out.push(Effect::Dropped { queue, why: DropReason::Rejected, message });
+        let Some(id) = group[0].queue else {
+            return settle_orphans(number, group, how, out);
+        };
+        let Broker { queues, clients, post, batch, .. } = self;
+        let queue = queues.get_mut(id.0.into()).expect("a deleted queue is unnamed");
+        queue.n_unacked -= group.len() as u32;
+        let Clients { channels, consumers, .. } = clients;
+        let channel = channels.get_mut(number.slot()).expect("settling on an open channel");
+        channel.unblock(consumers, id, &mut queue.active);
+        // A stream keeps its messages whatever is said about them.
+        let settled = if queue.spec.kind == QueueKind::Stream { &[] } else { group };
+        for Unacked { entry, .. } in settled {
+            match how {
+                Settle::Ack => {
+                    queue.note_removal(post.now, entry);
+                    let (queue, message) = (Some(id), entry.message);
+                    out.push(Effect::Acked { channel: number, queue, message });
                 }
-                (Settle::Requeue, Some(_)) => self.batch.push(*entry),
-                (Settle::Requeue, None) => {
-                    out.push(Effect::Dropped { queue, why: DropReason::QueueDeleted, message });
-                }
+                Settle::Reject => post.throw_out(id, queue, *entry, DropReason::Rejected, out),
+                Settle::Requeue => batch.push(*entry),
             }
         }
-        let Some(id) = id else { return };
         if !self.batch.is_empty() {
-            self.put_back(id, out);
+            self.put_back(id, Return::Nacked, out);
         }
         self.dispatch(id, out);
     }
 
     /// Puts what stands in `self.batch` back into its queue.
-    fn put_back(&mut self, id: QueueId, out: &mut Vec<Effect<M>>) {
-        let queue = self.queues.get_mut(u32::from(id.0)).expect("a deleted queue is unnamed");
-        queue.put_back(&mut self.batch);
-        let ready = queue.n_ready();
-        for entry in self.batch.drain(..) {
-            out.push(Effect::Requeued { queue: id, ready, message: entry.message });
+    pub(super) fn put_back(&mut self, id: QueueId, how: Return, out: &mut Vec<Effect<M>>) {
+        let Broker { queues, post, batch, .. } = self;
+        let queue = queues.get_mut(id.0.into()).expect("a deleted queue is unnamed");
+        batch.iter_mut().for_each(|entry| entry.redelivered = true);
+        if queue.spec.kind == QueueKind::Quorum {
+            let limit = queue.spec.delivery_limit.unwrap_or(u32::MAX);
+            for entry in batch.drain(..) {
+                let n_failed = entry.n_failed.saturating_add(1);
+                if limit < n_failed {
+                    post.throw_out(id, queue, entry, DropReason::DeliveryLimit, out);
+                    continue;
+                }
+                queue.take_back(super::Entry { n_failed, ..entry }, how);
+                let ready = queue.n_ready();
+                out.push(Effect::Requeued { queue: id, ready, message: entry.message });
+            }
+        } else {
+            queue.put_back(batch);
+            let ready = queue.n_ready();
+            for entry in batch.drain(..) {
+                out.push(Effect::Requeued { queue: id, ready, message: entry.message });
+            }
         }
-        drop_excess(id, queue, out);
+        post.drop_excess(id, queue, out);
+        post.expire(id, queue, out);
     }
 
     /// Lets every queue look again at the blocked consumers of a channel.
@@ -233,18 +287,28 @@ impl<M: Copy> Broker<M> {
             for consumer in consumers.into_iter().flatten() {
                 left.extend(self.end_consumer(consumer).map(|ended| ended.queue));
             }
-            let closed = self.clients.channels.remove(number.slot());
-            taken.extend(closed.into_iter().flat_map(|channel| channel.unacked));
+            let Some(closed) = self.clients.channels.remove(number.slot()) else { continue };
+            taken.extend(closed.unacked);
+            // Losing a channel rolls back.
+            if let Mode::Tx(tx) = closed.mode {
+                drop_publishes(&tx, out);
+                taken.extend(tx.settled.iter().map(|(unacked, _)| *unacked));
+            }
         }
         taken.sort_by_key(|unacked| unacked.queue);
         let mut touched = left.clone();
         for group in taken.chunk_by(|a, b| a.queue == b.queue) {
-            let Some(id) = group[0].queue else { continue };
+            let Some(id) = group[0].queue else {
+                drop_orphans(group, out);
+                continue;
+            };
             touched.push(id);
             let queue = self.queue_mut(id).expect("a deleted queue is unnamed");
             queue.n_unacked -= group.len() as u32;
-            self.batch.extend(group.iter().map(|unacked| unacked.entry));
-            self.put_back(id, out);
+            if queue.spec.kind != QueueKind::Stream {
+                self.batch.extend(group.iter().map(|unacked| unacked.entry));
+                self.put_back(id, Return::Lost, out);
+            }
         }
         taken.clear();
         self.taken = taken;
@@ -255,4 +319,24 @@ impl<M: Copy> Broker<M> {
         }
         left.iter().for_each(|id| self.delete_if_unused(*id, out));
     }
+}
+
+/// Settles messages whose queue is deleted: requeueing them loses them.
+fn settle_orphans<M: Copy>(
+    channel: ChannelNo,
+    group: &[Unacked<M>],
+    how: Settle,
+    out: &mut Vec<Effect<M>>,
+) {
+    if how != Settle::Ack {
+        return drop_orphans(group, out);
+    }
+    let messages = group.iter().map(|unacked| unacked.entry.message);
+    out.extend(messages.map(|message| Effect::Acked { channel, queue: None, message }));
+}
+
+fn drop_orphans<M: Copy>(group: &[Unacked<M>], out: &mut Vec<Effect<M>>) {
+    let why = DropReason::QueueDeleted;
+    let messages = group.iter().map(|unacked| unacked.entry.message);
+    out.extend(messages.map(|message| Effect::Dropped { queue: None, why, message }));
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::op::Stop;
 use crate::model::broker::{
-    Broker, ChannelError, ChannelNo, ConnectionNo, ConsumerId, Difference, QueueId,
+    Broker, ChannelError, ChannelNo, ConnectionNo, ConsumerId, Difference, ExpirationError, QueueId,
 };
 
 /// Most clients, and most channels, in a case.
@@ -103,6 +103,13 @@ impl Clients {
         self.states.retain(|(owner, _), _| owner != client);
         self.sessions.retain(|_, session| session.client != client);
         self.connections.remove(client)
+    }
+
+    /// All connections are gone.
+    pub(super) fn disconnect_all(&mut self) {
+        self.states.clear();
+        self.sessions.clear();
+        self.connections.clear();
     }
 
     /// The client closed a channel.
@@ -240,6 +247,47 @@ pub(super) fn error_text(broker: &Broker<u32>, error: ChannelError) -> String {
         ChannelError::QueueInUse(q) | ChannelError::QueueNotEmpty(q) => {
             format!("PRECONDITION_FAILED - queue '{}'", name(q))
         }
+        ChannelError::BadExpiration { text, why } => {
+            let text = broker.text(text);
+            let why = expiration_text(text, why);
+            format!("PRECONDITION_FAILED - invalid expiration '{text}': {why}")
+        }
+        ChannelError::TxToConfirm => {
+            "PRECONDITION_FAILED - cannot switch from tx to confirm mode".into()
+        }
+        ChannelError::ConfirmToTx => {
+            "PRECONDITION_FAILED - cannot switch from confirm to tx mode".into()
+        }
+        ChannelError::NotTransactional => {
+            "PRECONDITION_FAILED - channel is not transactional".into()
+        }
+        ChannelError::NoPrefetch(q) => {
+            let why = "consumer prefetch count is not set for";
+            format!("PRECONDITION_FAILED - {why} 'queue '{}'", name(q))
+        }
+        ChannelError::StreamAutoAck(q) => {
+            let why = "automatic acknowledgement not supported by stream";
+            format!("NOT_IMPLEMENTED - {why} queue '{}'", name(q))
+        }
+        ChannelError::StreamGet(q) => {
+            let why = "basic.get not supported by stream queues";
+            format!("NOT_IMPLEMENTED - {why} queue '{}'", name(q))
+        }
+        ChannelError::StreamPurge(q) => {
+            format!("NOT_IMPLEMENTED - queue.purge not supported by queue '{}'", name(q))
+        }
+    }
+}
+
+/// What is wrong with an expiration, as Erlang prints it.
+fn expiration_text(text: &str, why: ExpirationError) -> String {
+    match why {
+        ExpirationError::NoInteger => "no_integer".into(),
+        ExpirationError::Leftover { at } => {
+            format!("{{leftover_string,{:?}}}", text.get(at as usize..).unwrap_or(""))
+        }
+        ExpirationError::Negative => format!("{{value_negative,{text}}}"),
+        ExpirationError::TooBig => format!("{{value_too_big,{text}}}"),
     }
 }
 
@@ -252,5 +300,11 @@ fn difference_text(what: Difference) -> &'static str {
         Difference::Overflow => "x-overflow",
         Difference::MaxPriority => "x-max-priority",
         Difference::SingleActive => "x-single-active-consumer",
+        Difference::Kind => "x-queue-type",
+        Difference::MessageTtl => "x-message-ttl",
+        Difference::Expires => "x-expires",
+        Difference::DeadLetterExchange => "x-dead-letter-exchange",
+        Difference::DeadLetterKey => "x-dead-letter-routing-key",
+        Difference::DeliveryLimit => "x-delivery-limit",
     }
 }
