@@ -24,7 +24,7 @@ fn mm1(with_broker: bool, seed: u64) -> Plan {
             (path_hash(&to.to_string()), ActorId(to - 1), ActorId(to), params)
         })
         .collect();
-    Plan { seed, actors, channels, faults: Vec::new() }
+    Plan { seed, actors, channels, ..Plan::default() }
 }
 
 /// Mean time from `Sent` to `Done` in seconds.
