@@ -8,7 +8,7 @@ use inflight::model::tcp::stack::{Socket, State};
 use inflight::model::tcp::{
     AckRule, Congestion, Errno, LinuxParams, NagleRule, Outbox, RfcParams, SockOpt, StackParams,
 };
-use inflight::model::wire::{Frame, Way, Wire};
+use inflight::model::wire::{Frame, Tag, Way, Wire};
 use inflight::param::{Amount, BitRate, Bytes, Ppm};
 use proptest::prelude::*;
 
@@ -66,7 +66,8 @@ impl Run {
     fn flush(&mut self, who: usize) {
         self.out.signals.clear();
         for segment in self.out.segments.drain(..) {
-            let frame = Frame { channel: ChannelId(0), back: who == 1, segment };
+            let frame =
+                Frame { channel: ChannelId(0), back: who == 1, segment, tag: Tag::default() };
             self.n_segments += 1;
             self.pair.wire.send(lane_from(who), self.now, frame, self.streams);
         }

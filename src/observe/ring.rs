@@ -106,7 +106,7 @@ mod tests {
     #[test]
     fn a_clone_keeps_what_it_had() {
         let mut ring = Ring::default();
-        (0..600_u64).for_each(|n| drop(ring.push(n, 10_000)));
+        (0..600_u64).for_each(|n| assert_eq!(ring.push(n, 10_000), n));
         let before = ring.clone();
         *ring.get_mut(3).expect("kept") = 7;
         assert_eq!((before.get(3), ring.get(3)), (Some(&3), Some(&7)));
