@@ -208,7 +208,7 @@ impl Cards<'_, '_> {
         }
         for (n, hit) in [(0..n_sent, end.sent.1), (n_sent..n_sent + n_held, end.held.1)] {
             if let (Some(msg), false) = (hit, n.is_empty()) {
-                let (a, b) = (cell(n.start.min(CELLS)), cell(n.end.min(CELLS).max(1) - 1));
+                let (a, b) = (cell(n.start.min(CELLS)), cell(n.end.clamp(1, CELLS) - 1));
                 let rect = Rect::new(a.x, a.y, b.right() - a.x, a.h);
                 self.pen.scene.hit(rect, Chosen::Message(msg));
             }

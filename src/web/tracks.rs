@@ -165,7 +165,7 @@ impl TracksPainter {
         let mut tracks: Vec<Track> = tracks.filter(|t| *t != Track::Distribution).collect();
         if self.small {
             let later = |track: &Track| matches!(track, Track::Depth | Track::Throughput);
-            settle(&mut tracks, |a, b| later(a) < later(b));
+            settle(&mut tracks, |a, b| !later(a) & later(b));
         }
         tracks
     }
