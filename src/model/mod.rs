@@ -9,6 +9,7 @@ pub mod channel;
 pub mod command;
 pub mod fact;
 pub mod ground;
+pub mod group;
 pub mod log;
 pub mod message;
 pub mod spread;
