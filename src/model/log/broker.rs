@@ -61,9 +61,9 @@ pub struct Position {
     pub until: u64,
 }
 
-/// A consumer's fetch session.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Session {
+/// How much a consumer asks for, and how long it waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FetchLimits {
     /// Fewest bytes of an answer before its time is over (`fetch.min.bytes`).
     pub min_bytes: u32,
     /// Most bytes of an answer; one record is always given (`fetch.max.bytes`).
@@ -72,25 +72,29 @@ pub struct Session {
     pub max_wait: SimSpan,
     /// What it sees.
     pub isolation: Isolation,
+}
+
+impl Default for FetchLimits {
+    fn default() -> FetchLimits {
+        FetchLimits {
+            min_bytes: 1,
+            max_bytes: 50 << 20,
+            max_wait: SimSpan::ms(500),
+            isolation: Isolation::Uncommitted,
+        }
+    }
+}
+
+/// A consumer's fetch session.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Session {
+    /// What it asks for.
+    pub limits: FetchLimits,
     positions: Vec<Position>,
     /// The position that is filled first next time, so that none starves.
     turn: u32,
     /// Until when its fetch waits.
     parked: Option<SimTime>,
-}
-
-impl Default for Session {
-    fn default() -> Session {
-        Session {
-            min_bytes: 1,
-            max_bytes: 50 << 20,
-            max_wait: SimSpan::ms(500),
-            isolation: Isolation::Uncommitted,
-            positions: Vec::new(),
-            turn: 0,
-            parked: None,
-        }
-    }
 }
 
 impl Session {
@@ -186,9 +190,9 @@ impl<M: Copy> LogBroker<M> {
     }
 
     /// Opens a session. Panics at the limit of sessions.
-    pub fn open_session(&mut self, session: Session) -> SessionNo {
+    pub fn open_session(&mut self, limits: FetchLimits) -> SessionNo {
         assert!((self.sessions.len() as u32) < SESSIONS_LIMIT);
-        self.sessions.push(Session { parked: None, turn: 0, ..session });
+        self.sessions.push(Session { limits, positions: Vec::new(), turn: 0, parked: None });
         SessionNo(self.sessions.len() as u32 - 1)
     }
 
@@ -215,7 +219,7 @@ impl<M: Copy> LogBroker<M> {
             return;
         }
         let Some(state) = self.sessions.get_mut(session.0 as usize) else { return };
-        state.parked = Some(now.saturating_add(state.max_wait));
+        state.parked = Some(now.saturating_add(state.limits.max_wait));
         self.n_parked += 1;
         for position in &state.positions {
             self.parked[position.partition.0 as usize].push(session);
@@ -231,7 +235,7 @@ impl<M: Copy> LogBroker<M> {
                 continue;
             }
             let partition = &self.partitions[position.partition.0 as usize];
-            let records = partition.read(position.offset, state.isolation);
+            let records = partition.read(position.offset, state.limits.isolation);
             for record in records.take_while(|record| record.offset < position.until) {
                 see(position.partition, record);
             }
@@ -372,14 +376,14 @@ impl<M: Copy> LogBroker<M> {
     /// Answers a fetch if it has its least bytes.
     fn answer_if_enough(&mut self, session: SessionNo, out: &mut Vec<Reply>) -> bool {
         let Some(state) = self.sessions.get(session.0 as usize) else { return false };
-        let enough = u64::from(state.min_bytes);
+        let enough = u64::from(state.limits.min_bytes);
         let mut bytes = 0;
         for position in &state.positions {
             if enough <= bytes {
                 break;
             }
             let partition = &self.partitions[position.partition.0 as usize];
-            bytes += partition.readable_bytes(position.offset, state.isolation, enough - bytes);
+            bytes += partition.readable_bytes(position.offset, state.limits.isolation, enough - bytes);
         }
         let has_enough = enough <= bytes;
         if has_enough {
@@ -396,12 +400,12 @@ impl<M: Copy> LogBroker<M> {
         for step in 0..n {
             let position = &mut state.positions[((state.turn + step) % n) as usize];
             let partition = &self.partitions[position.partition.0 as usize];
-            let end = partition.readable_end(state.isolation);
+            let end = partition.readable_end(state.limits.isolation);
             position.until = position.offset;
             let Some(leader) = partition.leading() else { continue };
             for record in leader.log.read(position.offset, end) {
                 let more = bytes + u64::from(record.bytes);
-                if u64::from(state.max_bytes) < more && 0 < bytes {
+                if u64::from(state.limits.max_bytes) < more && 0 < bytes {
                     break;
                 }
                 bytes = more;
@@ -422,7 +426,7 @@ mod tests {
 
     fn bench(min_bytes: u32) -> (LogBroker<u64>, SessionNo, Vec<Reply>) {
         let mut broker = LogBroker::new(BrokerConfig::default());
-        let session = broker.open_session(Session { min_bytes, ..Session::default() });
+        let session = broker.open_session(FetchLimits { min_bytes, ..FetchLimits::default() });
         broker.assign(session, [(P, 0)].into_iter());
         (broker, session, Vec::new())
     }

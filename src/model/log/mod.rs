@@ -7,11 +7,12 @@
 //! Producer side: `hash` and `sticky` choose a partition, `size` and `accumulator` make batches.
 //! Broker side: `record`, `store`, `compaction`, `epochs` are one replica's log, `producers` its
 //! memory of sequence numbers and transactions, `partition` and `replication` several replicas,
-//! `broker` many partitions and waiting fetches.
+//! `broker` many partitions and waiting fetches, `defaults` Kafka's values.
 
 mod accumulator;
 mod broker;
 mod compaction;
+pub mod defaults;
 mod epochs;
 mod hash;
 mod partition;
@@ -24,7 +25,7 @@ mod store;
 
 pub use accumulator::{Accumulator, Appending, Drained, Pending};
 pub use broker::{
-    BrokerConfig, Gauges, LogBroker, PartitionNo, Position, Reply, Session, SessionNo,
+    BrokerConfig, FetchLimits, Gauges, LogBroker, PartitionNo, Position, Reply, Session, SessionNo,
 };
 pub use epochs::{EPOCHS_LIMIT, EpochEnd, EpochStart, Epochs};
 pub use hash::{murmur2, partition_of_hash, partition_of_key};
