@@ -33,18 +33,31 @@ pub const DEFAULTS_SCHEMA: &str = "kafka-defaults/1";
 /// Replays keys and their partitions.
 pub fn replay_hash(record: &Value) -> Vec<Case> {
     each("kafka hash", "vectors", &record["vectors"], |vector| {
-        let key = text(vector, "key")?.as_bytes();
-        let hash = murmur2(key);
+        let key = key_bytes(vector)?;
+        let hash = murmur2(&key);
         same("murmur2", &vector["murmur2"], &json!(hash as i32))?;
         same("positive", &vector["positive"], &json!(hash & 0x7fff_ffff))?;
         let mut partitions = Map::new();
         for n in list(vector, "partitions")? {
             let n = n.as_u64().filter(|n| 0 < *n && *n <= 1 << 31);
             let n = n.ok_or_else(|| "`partitions` holds no count".to_owned())?;
-            partitions.insert(n.to_string(), json!(partition_of_key(key, n as u32)));
+            partitions.insert(n.to_string(), json!(partition_of_key(&key, n as u32)));
         }
         Ok(same("partition", &vector["partition"], &Value::Object(partitions))?)
     })
+}
+
+/// A key: a text, or bytes as hexadecimal digits.
+fn key_bytes(vector: &Value) -> Result<Vec<u8>, String> {
+    if vector["key_hex"].is_null() {
+        return Ok(text(vector, "key")?.as_bytes().to_vec());
+    }
+    let digits = text(vector, "key_hex")?;
+    let digit = |c: char| c.to_digit(16).map(|digit| digit as u8);
+    let digits: Option<Vec<u8>> = digits.chars().map(digit).collect();
+    let digits = digits.filter(|digits| digits.len() % 2 == 0);
+    let digits = digits.ok_or_else(|| "`key_hex` is no hexadecimal text".to_owned())?;
+    Ok(digits.chunks_exact(2).map(|two| two[0] << 4 | two[1]).collect())
 }
 
 /// Replays leader epochs.

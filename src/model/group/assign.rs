@@ -88,17 +88,23 @@ impl Assignor {
 
     /// Divides the partitions. `n_partitions` is each topic's number of partitions, 0 for a topic
     /// that does not exist; the answer is by rising member.
+    ///
+    /// The sticky assignors look at the members' claims in the order in which they are given:
+    /// it decides who keeps one more. The original follows the hash order of its members' ids.
     pub fn assign(self, n_partitions: &[u32], members: &[Subscriber]) -> Vec<Assigned> {
         let total: u64 = n_partitions.iter().map(|n| u64::from(*n)).sum();
         assert!(total <= u64::from(PARTITIONS_LIMIT), "{total} partitions");
+        let given = members;
         let mut members: Vec<&Subscriber> = members.iter().collect();
         members.sort_by_key(|member| member.id);
+        let place = |member: &Subscriber| members.partition_point(|other| other.id < member.id);
+        let order: Vec<usize> = given.iter().map(place).collect();
         match self {
             Assignor::Range => range::range(n_partitions, &members),
             Assignor::RoundRobin => range::round_robin(n_partitions, &members),
-            Assignor::Sticky => sticky::assign(n_partitions, &members),
+            Assignor::Sticky => sticky::assign(n_partitions, &members, &order),
             Assignor::CooperativeSticky => {
-                let mut assigned = sticky::assign(n_partitions, &members);
+                let mut assigned = sticky::assign(n_partitions, &members, &order);
                 hold_back_what_moves(&members, &mut assigned);
                 assigned
             }

@@ -3,6 +3,8 @@
 //! This file reads the claims and has the way for members that all want the same topics;
 //! `unequal.rs` has the other. Source: `AbstractStickyAssignor`.
 
+use std::collections::VecDeque;
+
 use super::assign::{Assigned, MemberId, Subscriber, TopicNo, TopicPartition};
 use super::unequal;
 
@@ -59,7 +61,13 @@ pub(super) struct Claims {
 }
 
 /// Divides all partitions; members by rising id, the answer in the same order.
-pub(super) fn assign(n_partitions: &[u32], members: &[&Subscriber]) -> Vec<Assigned> {
+///
+/// `order` lists the members' places as their claims are looked at.
+pub(super) fn assign(
+    n_partitions: &[u32],
+    members: &[&Subscriber],
+    order: &[usize],
+) -> Vec<Assigned> {
     // A topic that nobody wants is not looked at.
     let wanted = |topic: usize| {
         let topic = TopicNo(topic as u16);
@@ -72,7 +80,7 @@ pub(super) fn assign(n_partitions: &[u32], members: &[&Subscriber]) -> Vec<Assig
     let all_equal =
         members.windows(2).all(|two| two[0].subscription.topics == two[1].subscription.topics);
     let lists = if all_equal {
-        assign_equal(&numbering, members.len(), claims.owned)
+        assign_equal(&numbering, order, claims.owned)
     } else {
         unequal::assign(&numbering, members, claims)
     };
@@ -119,19 +127,20 @@ fn believe(numbering: &Numbering, members: &[&Subscriber]) -> Claims {
 }
 
 /// All want the same: each gets `low` or one more, and keeps as much of its own as that allows.
-fn assign_equal(numbering: &Numbering, n_members: usize, claims: Vec<Vec<u32>>) -> Vec<Vec<u32>> {
-    if n_members == 0 {
+fn assign_equal(numbering: &Numbering, order: &[usize], claims: Vec<Vec<u32>>) -> Vec<Vec<u32>> {
+    if claims.is_empty() {
         return Vec::new();
     }
     let n = numbering.len() as usize;
-    let low = n / n_members;
-    let high = n.div_ceil(n_members);
-    let n_high = n % n_members;
-    let mut lists: Vec<Vec<u32>> = Vec::new();
-    // Below `low`, and exactly at `low` with a chance of one more; both in the order of ids.
-    let (mut under, mut exact) = (Vec::new(), std::collections::VecDeque::new());
+    let low = n / claims.len();
+    let high = n.div_ceil(claims.len());
+    let n_high = n % claims.len();
+    let mut lists = claims;
+    // Below `low`, and exactly at `low` with a chance of one more.
+    let (mut under, mut exact) = (Vec::new(), Vec::new());
     let mut n_at_high = 0;
-    for (member, mut claim) in claims.into_iter().enumerate() {
+    for member in order.iter().copied() {
+        let claim = &mut lists[member];
         claim.sort_by_key(|number| {
             let TopicPartition { topic, partition } = numbering.partition(*number);
             (partition, topic)
@@ -147,18 +156,31 @@ fn assign_equal(numbering: &Numbering, n_members: usize, claims: Vec<Vec<u32>>) 
         } else {
             claim.truncate(low);
             if n_at_high < n_high {
-                exact.push_back(member);
+                exact.push(member);
             }
         }
-        lists.push(claim);
     }
+    under.sort_unstable();
+    exact.sort_unstable();
+    fill(&mut lists, n, low, under, exact.into());
+    lists
+}
+
+/// Gives what is free to those below `low` in turn, then one each to those at `low`.
+fn fill(
+    lists: &mut [Vec<u32>],
+    n: usize,
+    low: usize,
+    mut under: Vec<usize>,
+    mut exact: VecDeque<usize>,
+) {
     let mut is_free = vec![true; n];
     lists.iter().flatten().for_each(|number| is_free[*number as usize] = false);
     let mut turn = 0;
     for number in (0..n as u32).filter(|number| is_free[*number as usize]) {
         if under.is_empty() {
-            let member: Option<usize> = exact.pop_front();
-            lists[member.expect("the sizes add up")].push(number);
+            let member = exact.pop_front().expect("the sizes add up");
+            lists[member].push(number);
             continue;
         }
         turn %= under.len();
@@ -171,7 +193,6 @@ fn assign_equal(numbering: &Numbering, n_members: usize, claims: Vec<Vec<u32>>) 
             turn += 1;
         }
     }
-    lists
 }
 
 /// Ids of members, for those who only have their places.
@@ -203,6 +224,15 @@ mod tests {
         let members = [member(1, &[1, 4], 1), member(2, &[2, 5], 1)];
         let assigned = Assignor::Sticky.assign(&[6], &members);
         assert_eq!(numbers(&assigned), [[1, 4, 0], [2, 5, 3]]);
+    }
+
+    #[test]
+    fn of_two_full_members_the_one_looked_at_first_keeps_one_more() {
+        let members = [member(1, &[2, 3], 1), member(0, &[0, 1], 1), member(2, &[], 1)];
+        assert_eq!(
+            numbers(&Assignor::Sticky.assign(&[4], &members)),
+            [vec![0], vec![2, 3], vec![1]]
+        );
     }
 
     #[test]

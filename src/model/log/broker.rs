@@ -383,7 +383,8 @@ impl<M: Copy> LogBroker<M> {
                 break;
             }
             let partition = &self.partitions[position.partition.0 as usize];
-            bytes += partition.readable_bytes(position.offset, state.limits.isolation, enough - bytes);
+            bytes +=
+                partition.readable_bytes(position.offset, state.limits.isolation, enough - bytes);
         }
         let has_enough = enough <= bytes;
         if has_enough {

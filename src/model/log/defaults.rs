@@ -87,7 +87,10 @@ pub const CONSUMER: Table = &[
     ("max.poll.records", "500"),
     ("metadata.max.age.ms", "300000"),
     ("metadata.recovery.strategy", "none"),
-    ("partition.assignment.strategy", "[class org.apache.kafka.clients.consumer.RangeAssignor, class org.apache.kafka.clients.consumer.CooperativeStickyAssignor]"),
+    (
+        "partition.assignment.strategy",
+        "[class org.apache.kafka.clients.consumer.RangeAssignor, class org.apache.kafka.clients.consumer.CooperativeStickyAssignor]",
+    ),
     ("receive.buffer.bytes", "65536"),
     ("reconnect.backoff.max.ms", "1000"),
     ("reconnect.backoff.ms", "50"),

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::super::read::{Stop, count_to, each, list, same, text, whole};
 use super::super::Case;
+use super::super::read::{Stop, count_to, each, list, same, text, whole};
 use super::Names;
 use crate::model::group::{
     Assignor, InstanceId, MemberId, PARTITIONS_LIMIT, Subscriber, Subscription, TopicNo,
@@ -75,7 +75,8 @@ impl<'a> Replay<'a> {
         let joins = || steps.iter().flat_map(|s| s["join"].as_array()).flatten();
         let objects = |key: &'static str| steps.iter().flat_map(move |s| s[key].as_object());
         let known = objects("topics").flat_map(Map::keys).map(String::as_str);
-        let subscribed = objects("subscribe").flat_map(Map::values).chain(joins().map(|j| &j["topics"]));
+        let subscribed =
+            objects("subscribe").flat_map(Map::values).chain(joins().map(|j| &j["topics"]));
         let subscribed = subscribed.flat_map(Value::as_array).flatten().flat_map(Value::as_str);
         let topics = Names::new(known.chain(subscribed));
         if MOST_TOPICS < topics.0.len() {
@@ -95,7 +96,8 @@ impl<'a> Replay<'a> {
     /// Applies a step's changes.
     fn change(&mut self, step: &Value) -> Result<(), String> {
         for (topic, n) in step["topics"].as_object().into_iter().flatten() {
-            let n = if n.is_null() { 0 } else { whole(n).map_err(|why| format!("`{topic}` {why}"))? };
+            let n =
+                if n.is_null() { 0 } else { whole(n).map_err(|why| format!("`{topic}` {why}"))? };
             self.n_partitions[self.topics.number(topic)? as usize] = n as u32;
         }
         let total: u64 = self.n_partitions.iter().map(|n| u64::from(*n)).sum();
@@ -131,11 +133,8 @@ impl<'a> Replay<'a> {
             Some(instance) => Some(InstanceId(self.instances.number(instance)?)),
             None => None,
         };
-        let subscription = Subscription {
-            topics: self.topic_numbers(&join["topics"])?,
-            owned,
-            generation,
-        };
+        let subscription =
+            Subscription { topics: self.topic_numbers(&join["topics"])?, owned, generation };
         let id = self.member_id(text(join, "id")?)?;
         self.members.retain(|member| member.id != id);
         self.members.push(Subscriber { id, instance, subscription });
@@ -158,6 +157,9 @@ impl<'a> Replay<'a> {
     }
 
     fn divide(&mut self) -> (Value, bool) {
+        let n_members = self.members.len();
+        self.members
+            .sort_by_key(|member| hash_bucket(self.clients.name(member.id.client), n_members));
         let assigned = self.assignor.assign(&self.n_partitions, &self.members);
         self.generation += 1;
         self.members.sort_by_key(|member| member.id);
@@ -219,6 +221,20 @@ impl<'a> Replay<'a> {
         };
         json!(partitions.iter().map(name).collect::<Vec<_>>())
     }
+}
+
+/// Where Java keeps a text in a hash map of `n` texts: maps are walked in the order of buckets.
+///
+/// Source: `String.hashCode`, `HashMap.hash`, its table sizes. Within a bucket it is the order of
+/// insertion; a record whose result depends on it says so.
+fn hash_bucket(text: &str, n: usize) -> u32 {
+    let add = |hash: u32, unit: u16| hash.wrapping_mul(31).wrapping_add(u32::from(unit));
+    let hash = text.encode_utf16().fold(0, add);
+    let mut n_buckets = 16;
+    while n_buckets / 4 * 3 < n as u32 {
+        n_buckets *= 2;
+    }
+    (hash ^ (hash >> 16)) & (n_buckets - 1)
 }
 
 /// Replaces the innermost lists by their lengths.

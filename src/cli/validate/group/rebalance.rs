@@ -7,8 +7,8 @@ use std::collections::VecDeque;
 
 use serde_json::{Value, json};
 
-use super::super::read::{Stop, count, count_or, count_to, each, list, same, text};
 use super::super::Case;
+use super::super::read::{Stop, count, count_or, count_to, each, list, same, text};
 use super::Names;
 use super::timeline::Ownership;
 use crate::kernel::{SimSpan, SimTime};
@@ -72,7 +72,7 @@ fn replay_case(case: &Value) -> Result<(), Stop> {
         replay.wake_members()?;
         replay.deliver()?;
     }
-    replay.compare(end_ms)
+    replay.compare()
 }
 
 impl<'a> Replay<'a> {
@@ -374,7 +374,7 @@ impl<'a> Replay<'a> {
         self.clients.iter().position(is_it).ok_or_else(|| format!("`{name}` does not run"))
     }
 
-    fn compare(&self, _end_ms: u64) -> Result<(), Stop> {
+    fn compare(&self) -> Result<(), Stop> {
         let recorded = list(self.case, "timeline")?;
         for (index, event) in recorded.iter().enumerate() {
             let model = self.timeline.get(index).unwrap_or(&Value::Null);

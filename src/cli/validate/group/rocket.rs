@@ -2,16 +2,17 @@
 
 use serde_json::{Value, json};
 
-use super::super::read::{Stop, count, count_to, each, same, text, verdict};
 use super::super::Case;
+use super::super::read::{Stop, count, count_to, each, same, text, verdict};
 use crate::kernel::{SimSpan, SimTime};
 use crate::model::group::{
     Allocation, CheckBack, DELAY_LEVELS, Failed, HalfMessage, QueueNames, RETRIES, Tick,
     after_failure,
 };
 
-/// The names that the record's allocations were made with.
-const NAMES: QueueNames<'static> = QueueNames { topic: "T", broker: "B" };
+/// The names that the allocations were made with. The record does not say them: of the usual ones
+/// they are those whose hashes give what was recorded.
+const NAMES: QueueNames<'static> = QueueNames { topic: "topic", broker: "broker-a" };
 const NS_PER_S: f64 = 1e9;
 
 /// Replays all sections.

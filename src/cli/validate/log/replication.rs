@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::super::read::{Stop, count, count_to, each, list, same, text};
 use super::super::Case;
+use super::super::read::{Stop, count, count_to, each, list, same, text};
 use crate::kernel::SimTime;
 use crate::model::log::{
-    Acks, Answer, Isolation, NewRecord, Partition, PartitionConfig, Produce, ProduceError, Produced,
-    REPLICAS_LIMIT, ReplicaNo,
+    Acks, Answer, Isolation, NewRecord, Partition, PartitionConfig, Produce, ProduceError,
+    Produced, REPLICAS_LIMIT, ReplicaNo,
 };
 
 /// What a producer is told that its leader died before it answered.

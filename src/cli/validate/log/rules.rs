@@ -2,13 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::super::read::{Stop, count, count_to, counts, list, same, whole};
 use super::super::Case;
+use super::super::read::{Stop, count, count_to, counts, list, same, whole};
 use super::{or_empty, section};
 use crate::kernel::{SimSpan, SimTime};
 use crate::model::log::{
-    Acks, BrokerConfig, Content, FetchLimits, Key, Log, LogBroker, LogConfig, NewRecord, PartitionNo, Produce,
-    Reply,
+    Acks, BrokerConfig, Content, FetchLimits, Key, Log, LogBroker, LogConfig, NewRecord,
+    PartitionNo, Produce, Reply,
 };
 
 /// Longest replay, in ms.
