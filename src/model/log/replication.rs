@@ -243,8 +243,7 @@ fn common_end<M: Copy>(follower: &Log<M>, leader: &Log<M>) -> u64 {
 /// Tells a replica's producer table what its log holds from an offset on.
 fn tell_producers<M: Copy>(replica: &mut Replica<M>, from: u64) {
     let Replica { log, producers, .. } = replica;
-    let first = log.batches.partition_point(|batch| batch.end() <= from);
-    for batch in log.batches.range(first..) {
+    for batch in log.batches_from(from) {
         tell_batch(log, producers, batch);
     }
 }

@@ -107,17 +107,17 @@ impl<M: Copy> Log<M> {
         if self.end < leader.start {
             self.restart_at(leader.start);
         }
-        let from = leader.batches.partition_point(|batch| batch.end() <= self.end);
-        for batch in leader.batches.range(from..) {
-            // Batches are copied whole: a log ends where one of them ends.
-            let records = leader.indexes(batch.base.max(self.end), batch.end());
+        for batch in leader.batches_from(self.end) {
+            let base = batch.base.max(self.end);
+            let records = leader.indexes(base, batch.end());
             let bytes = leader.records.range(records.clone()).map(|r| u64::from(r.bytes)).sum();
             self.make_room(records.len() as u32, bytes);
             for record in leader.records.range(records) {
                 self.push(*record);
             }
-            self.epochs.assign(batch.epoch, batch.base);
-            self.batches.push_back(*batch);
+            self.epochs.assign(batch.epoch, base);
+            let n = (batch.end() - base) as u32;
+            self.batches.push_back(Batch { base, n, ..*batch });
             self.end = batch.end();
         }
     }
@@ -233,6 +233,13 @@ impl<M: Copy> Log<M> {
     /// All batches, oldest first.
     pub fn batches(&self) -> impl Iterator<Item = &Batch> {
         self.batches.iter()
+    }
+
+    /// The batches that end after an offset. Searched from the end: mostly they are few.
+    #[inline]
+    pub fn batches_from(&self, offset: u64) -> impl Iterator<Item = &Batch> {
+        let newer = self.batches.iter().rev().take_while(|batch| offset < batch.end());
+        self.batches.range(self.batches.len() - newer.count()..)
     }
 
     /// The batch that holds an offset.

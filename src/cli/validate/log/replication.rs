@@ -141,7 +141,7 @@ impl<'a> Replay<'a> {
         let consumed: Vec<&str> = self.consumed.iter().map(|number| name(*number)).collect();
         let is_acknowledged = |message: &&&str| ACKNOWLEDGED.contains(&self.told[**message]);
         let (acknowledged, other): (Vec<&str>, Vec<&str>) =
-            self.messages.iter().partition(|message| is_acknowledged(&message));
+            self.messages.iter().partition(|message| is_acknowledged(message));
         let lost = |messages: &[&str]| {
             let lost = messages.iter().filter(|message| !kept.contains(message));
             json!(lost.collect::<Vec<_>>())
