@@ -1,7 +1,7 @@
 //! The producer's batches: records wait for company, at most `linger`, at most a batch's bytes.
 //!
 //! Source: `RecordAccumulator` (`append`, `ready`, `drain`), `MemoryRecordsBuilder`. All leaders
-//! are on one node. Left out: the buffer's pool, compression, muted partitions, back-off.
+//! are on one node. Left out: the buffer's pool and compression. Back-off is in `sender.rs`.
 
 use std::collections::VecDeque;
 
@@ -122,7 +122,17 @@ impl<M: Copy> Accumulator<M> {
 
     /// Takes one batch of every partition that has one, if any partition is ready.
     pub fn drain(&mut self, now: SimTime, out: &mut Vec<Drained<M>>) {
-        if self.next_ready().is_none_or(|at| now < at) {
+        self.drain_unless(now, |_| false, out);
+    }
+
+    /// The same, but muted partitions are neither ready nor drained.
+    pub fn drain_unless(
+        &mut self,
+        now: SimTime,
+        is_muted: impl Fn(u32) -> bool,
+        out: &mut Vec<Drained<M>>,
+    ) {
+        if self.next_ready_unless(&is_muted).is_none_or(|at| now < at) {
             return;
         }
         let n = self.queues.len() as u32;
@@ -132,6 +142,9 @@ impl<M: Copy> Accumulator<M> {
         for step in 0..n {
             let partition = (first + step) % n;
             let Some(batch) = self.queues[partition as usize].front() else { continue };
+            if is_muted(partition) {
+                continue;
+            }
             let is_too_much = u64::from(self.request_bytes) < bytes + u64::from(batch.bytes);
             if is_too_much && n_before < out.len() {
                 break;
@@ -156,12 +169,18 @@ impl<M: Copy> Accumulator<M> {
     /// The earliest time at which `drain` gives something; may be in the past.
     #[inline]
     pub fn next_ready(&self) -> Option<SimTime> {
-        let ready_at = |queue: &VecDeque<Pending<M>>| {
-            let first = queue.front()?;
+        self.next_ready_unless(|_| false)
+    }
+
+    /// The same without muted partitions.
+    #[inline]
+    pub fn next_ready_unless(&self, is_muted: impl Fn(u32) -> bool) -> Option<SimTime> {
+        let ready_at = |(partition, queue): (usize, &VecDeque<Pending<M>>)| {
+            let first = queue.front().filter(|_| !is_muted(partition as u32))?;
             let is_ready = 1 < queue.len() || first.is_full();
             Some(if is_ready { SimTime::ZERO } else { first.since.saturating_add(self.linger) })
         };
-        self.queues.iter().filter_map(ready_at).min()
+        self.queues.iter().enumerate().filter_map(ready_at).min()
     }
 
     /// How many records wait.

@@ -129,7 +129,9 @@ pub const BROKER: Table = &[
 
 #[cfg(test)]
 mod tests {
-    use super::super::{BATCHES_RETAINED, BrokerConfig, FetchLimits, LogConfig, PartitionConfig};
+    use super::super::{
+        BATCHES_RETAINED, BrokerConfig, FetchLimits, LogConfig, PartitionConfig, SenderConfig,
+    };
     use super::*;
     use crate::kernel::SimSpan;
 
@@ -155,6 +157,15 @@ mod tests {
         assert_eq!(u64::from(BATCHES_RETAINED), retained);
         let check = number("broker", "log.retention.check.interval.ms");
         assert_eq!(BrokerConfig::default().retention_check, SimSpan::ms(check));
+        let sender = SenderConfig::default();
+        assert_eq!(u64::from(sender.retries), number("producer", "retries"));
+        let in_flight = number("producer", "max.in.flight.requests.per.connection");
+        assert_eq!(u64::from(sender.max_in_flight), in_flight);
+        let ms = |name| SimSpan::ms(number("producer", name));
+        assert_eq!(sender.request_timeout, ms("request.timeout.ms"));
+        assert_eq!(sender.delivery_timeout, ms("delivery.timeout.ms"));
+        assert_eq!(sender.backoff, ms("retry.backoff.ms"));
+        assert_eq!(sender.backoff_max, ms("retry.backoff.max.ms"));
         let limits = FetchLimits::default();
         assert_eq!(u64::from(limits.min_bytes), number("consumer", "fetch.min.bytes"));
         assert_eq!(u64::from(limits.max_bytes), number("consumer", "fetch.max.bytes"));

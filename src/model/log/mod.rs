@@ -4,7 +4,8 @@
 //! parks fetches has time of its own by `on_wake` and `next_wake`. `docs/models/log-broker.md` has
 //! the rules with their sources, and what is left out.
 //!
-//! Producer side: `hash` and `sticky` choose a partition, `size` and `accumulator` make batches.
+//! Producer side: `hash` and `sticky` choose a partition, `size` and `accumulator` make batches,
+//! `sender` sends them, again if need be.
 //! Broker side: `record`, `store`, `compaction`, `epochs` are one replica's log, `producers` its
 //! memory of sequence numbers and transactions, `partition` and `replication` several replicas,
 //! `broker` many partitions and waiting fetches, `defaults` Kafka's values.
@@ -19,6 +20,7 @@ mod partition;
 mod producers;
 mod record;
 mod replication;
+mod sender;
 mod size;
 mod sticky;
 mod store;
@@ -39,6 +41,7 @@ pub use producers::{
 };
 pub use record::{Batch, Content, Key, NewRecord, Record};
 pub use replication::ReplicaSet;
+pub use sender::{IN_FLIGHT_LIMIT, Sender, SenderConfig, SenderGauges, Sending};
 pub use size::{BATCH_OVERHEAD, RecordShape, varint_bytes};
 pub use sticky::{PARTITIONS_LIMIT, StickyPartitioner};
 pub use store::{Log, LogConfig, RECORDS_LIMIT, Segment};
