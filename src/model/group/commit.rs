@@ -54,8 +54,9 @@ pub struct Committer {
 }
 
 impl Committer {
-    /// Begins at the committed offset; an interval begins now.
+    /// Begins at the committed offset; an interval begins now. Panics when the interval is zero.
     pub fn new(policy: CommitPolicy, now: SimTime, committed: u64) -> Committer {
+        assert!(policy.interval().is_none_or(|interval| !interval.is_zero()));
         let due = policy.interval().map(|interval| now.saturating_add(interval));
         Committer { policy, position: committed, stored: committed, committed, due }
     }

@@ -117,6 +117,8 @@ pub struct GroupMember {
     must_join: bool,
     last_poll: SimTime,
     next_poll: Option<SimTime>,
+    /// Its work takes until then: no poll before.
+    busy_until: SimTime,
     next_heartbeat: Option<SimTime>,
 }
 
@@ -133,6 +135,7 @@ impl GroupMember {
             must_join: true,
             last_poll: now,
             next_poll: Some(now),
+            busy_until: now,
             next_heartbeat: None,
         }
     }
@@ -178,6 +181,7 @@ impl GroupMember {
 
     /// Its work takes until then: it does not poll before, but it beats.
     pub fn stall(&mut self, until: SimTime) {
+        self.busy_until = until;
         self.next_poll = self.next_poll.map(|at| at.max(until));
     }
 
@@ -253,7 +257,7 @@ impl GroupMember {
         };
         self.phase = Phase::Working;
         self.last_poll = now;
-        self.next_poll = Some(now.saturating_add(self.config.poll));
+        self.next_poll = Some(now.saturating_add(self.config.poll).max(self.busy_until));
         self.next_heartbeat = Some(now.saturating_add(self.config.heartbeat));
         // What the new assignment takes away is given up; then all join again, so that it can
         // be given out. Eager members have nothing any more.

@@ -5,13 +5,15 @@
 
 use serde_json::{Value, json};
 
-use super::super::read::{Stop, count, count_or, same, text, verdict};
+use super::super::read::{Stop, count, count_or, count_to, same, text, verdict};
 use super::super::{Case, Verdict};
 use crate::kernel::{SimSpan, SimTime};
 use crate::model::group::{CommitPolicy, Committer};
 
 /// Most messages of a run.
-const MOST_MESSAGES: u64 = 1_000_000;
+const MOST_MESSAGES: u64 = 10_000;
+/// Longest work on one message, in ms.
+const LONGEST_WORK_MS: u64 = 1_000_000;
 
 /// Replays all rows of all runs.
 pub fn replay(record: &Value) -> Vec<Case> {
@@ -82,7 +84,10 @@ fn replay_row(row: &Value) -> Result<(), Stop> {
 }
 
 fn policy(row: &Value) -> Result<CommitPolicy, Stop> {
-    let interval = || count(row, "auto_commit_interval_ms").map(SimSpan::ms);
+    let interval = || match count(row, "auto_commit_interval_ms")? {
+        0 => Err("`auto_commit_interval_ms` is 0".to_owned()),
+        ms => Ok(SimSpan::ms(ms)),
+    };
     let name = text(row, "policy")?;
     Ok(match name {
         "commit_after" | "sync_each" => CommitPolicy::AfterEach,
@@ -107,7 +112,7 @@ fn run_until_killed(
     killed_at: u64,
     moment: Moment,
 ) -> Result<Left, String> {
-    let work = SimSpan::ms(count(row, "work_ms")?);
+    let work = SimSpan::ms(count_to(row, "work_ms", LONGEST_WORK_MS)?);
     let most_per_poll = count_or(row, "max_poll_records", 1)?.max(1);
     let mut now = SimTime::ZERO;
     let mut committer = Committer::new(policy, now, 0);

@@ -16,6 +16,8 @@ use crate::model::log::{
 const LONGEST_MS: u64 = 10_000_000;
 /// Most partitions of a replay.
 const MOST_PARTITIONS: u64 = 10_000;
+/// Most bytes of a record or batch.
+const MOST_BYTES: u64 = 1 << 29;
 /// Most records of one batch.
 const MOST_RECORDS: u64 = 100_000;
 const NS_PER_MS: u64 = 1_000_000;
@@ -76,7 +78,8 @@ fn replay_sticky(case: &Value) -> Result<(), Stop> {
 fn replay_batching(case: &Value) -> Result<(), Stop> {
     let n = count_to(case, "partitions", MOST_PARTITIONS)?.max(1) as u32;
     let linger = SimSpan::ms(count(case, "linger_ms")?);
-    let mut accumulator = Accumulator::new(n, count(case, "batch_size")? as u32, linger);
+    let mut accumulator =
+        Accumulator::new(n, count_to(case, "batch_size", MOST_BYTES)? as u32, linger);
     let records = list(case, "records")?;
     let request_ms = count_or(case, "request_ms", 0)?;
     let end_ms = count_to(case, "end_ms", LONGEST_MS)?;
@@ -133,7 +136,7 @@ fn append(
         (true, Some(key)) => Some(partition_of_key(key.as_bytes(), n_partitions)),
         (true, None) => None,
     };
-    let value = count_to(record, "bytes", 1 << 30)? as u32;
+    let value = count_to(record, "bytes", MOST_BYTES)? as u32;
     let shape = RecordShape { key: key.map(|key| key.len() as u32), value: Some(value) };
     let record = NewRecord::value(now, 0, index);
     Ok(accumulator.append(now, to, shape, record, &mut || draws.draw()).partition)
