@@ -149,7 +149,7 @@ impl GroupMember {
                 out.push(Output::HeartbeatFailed(error));
                 match error {
                     GroupError::RebalanceInProgress => self.must_join = true,
-                    _ => self.lose(out),
+                    _ => self.lose(error, out),
                 }
             }
             Answer::Heartbeat(_) | Answer::Leave(_) | Answer::Commit(_) => {}
@@ -276,12 +276,12 @@ impl GroupMember {
     /// A join or sync failed: it joins anew, with what it still has if the group still knows it.
     fn try_again(&mut self, now: SimTime, error: GroupError, out: &mut Vec<Output>) {
         self.phase = Phase::Working;
-        if error != GroupError::RebalanceInProgress {
-            self.lose(out);
-        }
         self.must_join = true;
         self.last_poll = now;
         self.next_poll = Some(now);
+        if error != GroupError::RebalanceInProgress {
+            self.lose(error, out);
+        }
     }
 
     fn poll(&mut self, now: SimTime, out: &mut Vec<Output>) {
@@ -326,11 +326,18 @@ impl GroupMember {
         }
     }
 
-    /// The group does not know it any more.
-    fn lose(&mut self, out: &mut Vec<Output>) {
+    /// It has lost its place. In another generation the group still knows its id; whoever was
+    /// replaced by another client of its instance ends.
+    fn lose(&mut self, error: GroupError, out: &mut Vec<Output>) {
         out.push(Output::Lost(self.owned.clone()));
+        let id = self.id.filter(|_| error == GroupError::IllegalGeneration);
         self.forget();
+        self.id = id;
         self.must_join = true;
+        if error == GroupError::FencedInstanceId {
+            self.phase = Phase::Closed;
+            self.next_poll = None;
+        }
     }
 
     fn forget(&mut self) {
@@ -367,6 +374,7 @@ mod tests {
         coordinator: Coordinator,
         members: Vec<GroupMember>,
         seen: Vec<(usize, Output)>,
+        now: SimTime,
     }
 
     impl Bench {
@@ -378,7 +386,12 @@ mod tests {
                 GroupMember::new(config, SimTime::ZERO)
             };
             let coordinator = Coordinator::new(SimSpan::s(3));
-            Bench { coordinator, members: (0..n).map(member).collect(), seen: Vec::new() }
+            Bench {
+                coordinator,
+                members: (0..n).map(member).collect(),
+                seen: Vec::new(),
+                now: SimTime::ZERO,
+            }
         }
 
         fn deliver(&mut self, now: SimTime, from: usize, out: Vec<Output>) {
@@ -409,7 +422,10 @@ mod tests {
             loop {
                 let members = self.members.iter().map(GroupMember::next_wake);
                 let next = members.chain([self.coordinator.next_wake()]).flatten().min();
-                let Some(now) = next.filter(|now| *now <= end) else { return };
+                let Some(next) = next.filter(|next| *next <= end) else { return };
+                // Whoever comes late has been due since the beginning.
+                let now = next.max(self.now);
+                self.now = now;
                 let mut replies = Vec::new();
                 self.coordinator.on_wake(now, &mut replies);
                 self.answer(now, replies);
@@ -470,6 +486,22 @@ mod tests {
             let total: usize = bench.seen.iter().map(|(_, output)| given_up(output)).sum();
             assert_eq!(total, n_revoked, "{assignor:?}");
         }
+    }
+
+    #[test]
+    fn a_static_member_that_missed_a_rebalance_joins_again_under_its_id() {
+        let mut bench = Bench::new(Assignor::Range, 3);
+        bench.members[1].config.instance = Some(InstanceId(0));
+        bench.members.iter_mut().for_each(|m| m.config.max_poll = SimSpan::s(10));
+        let late = bench.members.pop().expect("three members");
+        bench.run(15);
+        let id = bench.members[1].id();
+        bench.members[1].stall(SimTime::from_ns(31_000_000_000));
+        bench.members.push(late);
+        bench.run(60);
+        assert_eq!(bench.count(|o| matches!(o, Output::Lost(_))), 1);
+        assert_eq!(bench.members[1].id(), id);
+        assert_eq!(bench.sizes(), [2, 2, 2]);
     }
 
     #[test]
