@@ -103,7 +103,11 @@ proptest! {
     }
 
     #[test]
-    fn a_sticky_members_leaving_moves_only_what_it_had(n in 1_u32..30, k in 2_u32..8, gone in 0_u32..8) {
+    fn a_sticky_members_leaving_moves_only_what_it_had(
+        n in 1_u32..30,
+        k in 2_u32..8,
+        gone in 0_u32..8,
+    ) {
         let mut members: Vec<Subscriber> = (0..k).map(|client| subscriber(client, 1, 1)).collect();
         let first = Assignor::Sticky.assign(&[n], &members);
         keep(&mut members, first, 1);

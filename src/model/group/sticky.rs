@@ -57,7 +57,7 @@ pub(super) struct Claims {
     /// Per member, what is believed, in the member's own order.
     pub(super) owned: Vec<Vec<u32>>,
     /// Per partition, who had it in an older generation than the newest.
-    pub(super) previous: Vec<Option<usize>>,
+    pub(super) previous: Vec<Option<u32>>,
 }
 
 /// Divides all partitions; members by rising id, the answer in the same order.
@@ -97,7 +97,7 @@ fn believe(numbering: &Numbering, members: &[&Subscriber]) -> Claims {
     let generation = |member: usize| members[member].subscription.generation;
     let mut owner: Vec<Option<usize>> = vec![None; n];
     let mut is_disputed = vec![false; n];
-    let mut previous: Vec<Option<usize>> = vec![None; n];
+    let mut previous: Vec<Option<u32>> = vec![None; n];
     let newest = (0..members.len()).map(generation).max().flatten();
     for (index, member) in members.iter().enumerate() {
         for number in member.subscription.owned.iter().filter_map(|p| numbering.number(*p)) {
@@ -107,9 +107,10 @@ fn believe(numbering: &Numbering, members: &[&Subscriber]) -> Claims {
                 Some(other) if generation(index) < generation(other) => {}
                 _ => owner[place] = Some(index),
             }
-            let is_newer = previous[place].is_none_or(|p| generation(p) < generation(index));
+            let is_older = |other: u32| generation(other as usize) < generation(index);
+            let is_newer = previous[place].is_none_or(is_older);
             if generation(index) < newest && is_newer {
-                previous[place] = Some(index);
+                previous[place] = Some(index as u32);
             }
         }
     }

@@ -10,8 +10,8 @@ use super::sticky::{Claims, Numbering, ids};
 /// A partition that went from one member to another in this run.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Movement {
-    from: usize,
-    to: usize,
+    from: u32,
+    to: u32,
 }
 
 /// The state of one run; members are places in the list by rising id.
@@ -23,10 +23,10 @@ struct Balancing<'a> {
     /// Per member, how many partitions it could have.
     most: Vec<u32>,
     /// Per topic, the members that want it.
-    takers: Vec<Vec<usize>>,
-    previous: Vec<Option<usize>>,
+    takers: Vec<Vec<u32>>,
+    previous: Vec<Option<u32>>,
     lists: Vec<Vec<u32>>,
-    owner: Vec<Option<usize>>,
+    owner: Vec<Option<u32>>,
     movements: Vec<Option<Movement>>,
     /// Members that can neither gain nor give are set aside.
     is_fixed: Vec<bool>,
@@ -59,7 +59,7 @@ impl Balancing<'_> {
         for (index, member) in members.iter().enumerate() {
             for topic in &member.subscription.topics {
                 wants[index][usize::from(topic.0)] = true;
-                takers[usize::from(topic.0)].push(index);
+                takers[usize::from(topic.0)].push(index as u32);
             }
         }
         let of_topics = |member: &&Subscriber| {
@@ -79,7 +79,7 @@ impl Balancing<'_> {
             is_fixed: vec![false; members.len()],
         };
         let mut is_revoked = false;
-        for (member, claim) in claims.owned.into_iter().enumerate() {
+        for (member, claim) in (0..).zip(claims.owned) {
             for number in claim {
                 if balancing.may_have(member, number) {
                     balancing.give(number, member);
@@ -142,16 +142,16 @@ impl Balancing<'_> {
     /// Moves a partition to a member with at least two fewer, if there is one.
     fn improve(&mut self, number: u32) -> bool {
         let Some(owner) = self.owner[number as usize] else { return false };
-        let size = self.lists[owner].len();
+        let size = self.size(owner);
         if let Some(previous) = self.previous[number as usize]
-            && !self.is_fixed[previous]
-            && self.lists[previous].len() + 1 < size
+            && self.may_have(previous, number)
+            && !self.is_fixed[previous as usize]
+            && self.size(previous) + 1 < size
         {
             self.reassign(number, previous);
             return true;
         }
-        let is_emptier = |member: &usize| self.lists[*member].len() + 1 < size;
-        if !self.takers_of(number).iter().any(is_emptier) {
+        if !self.takers_of(number).iter().any(|member| self.size(*member) + 1 < size) {
             return false;
         }
         let Some(member) = self.emptiest(number) else { return false };
@@ -161,7 +161,7 @@ impl Balancing<'_> {
 
     /// Gives a partition to a member; if another of the topic went the opposite way before, that
     /// one goes back instead.
-    fn reassign(&mut self, number: u32, to: usize) {
+    fn reassign(&mut self, number: u32, to: u32) {
         let Some(owner) = self.owner[number as usize] else { return };
         let topic = self.topic(number);
         let from = self.movements[number as usize].map_or(owner, |movement| movement.from);
@@ -172,30 +172,34 @@ impl Balancing<'_> {
         let Some(old) = self.owner[moved as usize] else { return };
         let first = self.movements[moved as usize].map_or(old, |movement| movement.from);
         self.movements[moved as usize] = (first != to).then_some(Movement { from: first, to });
-        self.lists[old].retain(|other| *other != moved);
+        self.lists[old as usize].retain(|other| *other != moved);
         self.give(moved, to);
     }
 
-    fn give(&mut self, number: u32, member: usize) {
-        self.lists[member].push(number);
+    fn give(&mut self, number: u32, member: u32) {
+        self.lists[member as usize].push(number);
         self.owner[number as usize] = Some(member);
+    }
+
+    fn size(&self, member: u32) -> u32 {
+        self.lists[member as usize].len() as u32
     }
 
     /// Nobody could take a partition from a member with at least two more.
     fn is_balanced(&self) -> bool {
-        let sizes = self.free_members().map(|member| self.lists[member].len());
+        let sizes = self.free_members().map(|member| self.size(member));
         let (Some(least), Some(most)) = (sizes.clone().min(), sizes.max()) else { return true };
         if most <= least + 1 {
             return true;
         }
-        let could_gain = |member: usize| {
-            let size = self.lists[member].len();
-            if size as u32 == self.most[member] {
+        let could_gain = |member: u32| {
+            let size = self.size(member);
+            if size == self.most[member as usize] {
                 return false;
             }
             (0..self.numbering.len()).any(|number| {
                 let owner = self.owner[number as usize];
-                let is_fuller = |owner: usize| size + 1 < self.lists[owner].len();
+                let is_fuller = |owner| size + 1 < self.size(owner);
                 self.may_have(member, number) && owner.is_some_and(is_fuller)
             })
         };
@@ -204,27 +208,28 @@ impl Balancing<'_> {
 
     /// The sum over all pairs of members of the differences of their sizes.
     fn score(&self, lists: &[Vec<u32>]) -> u64 {
-        let sizes: Vec<usize> = self.free_members().map(|member| lists[member].len()).collect();
+        let sizes: Vec<usize> =
+            self.free_members().map(|member| lists[member as usize].len()).collect();
         let pairs = sizes.iter().enumerate();
         pairs.flat_map(|(i, a)| sizes[..i].iter().map(|b| a.abs_diff(*b) as u64)).sum()
     }
 
     /// The member with the fewest partitions that may have this one; of equals the lower id.
-    fn emptiest(&self, number: u32) -> Option<usize> {
+    fn emptiest(&self, number: u32) -> Option<u32> {
         let takers = self.takers_of(number).iter().copied();
-        let takers = takers.filter(|member| !self.is_fixed[*member]);
-        takers.min_by_key(|member| (self.lists[*member].len(), self.ids[*member]))
+        let takers = takers.filter(|member| !self.is_fixed[*member as usize]);
+        takers.min_by_key(|member| (self.size(*member), self.ids[*member as usize]))
     }
 
-    fn free_members(&self) -> impl Iterator<Item = usize> + Clone {
-        (0..self.lists.len()).filter(|member| !self.is_fixed[*member])
+    fn free_members(&self) -> impl Iterator<Item = u32> + Clone {
+        (0..self.lists.len() as u32).filter(|member| !self.is_fixed[*member as usize])
     }
 
-    fn may_have(&self, member: usize, number: u32) -> bool {
-        self.wants[member][self.topic(number)]
+    fn may_have(&self, member: u32, number: u32) -> bool {
+        self.wants[member as usize][self.topic(number)]
     }
 
-    fn takers_of(&self, number: u32) -> &[usize] {
+    fn takers_of(&self, number: u32) -> &[u32] {
         &self.takers[self.topic(number)]
     }
 

@@ -5,7 +5,8 @@
 //! once. For that it never sends more than four batches of a partition after one that is not
 //! settled: the leader remembers five. (Over one connection, where answers keep their order, five
 //! requests in flight give the same.) Without idempotence a lost answer makes a second copy, and
-//! with several requests on their way a retry may come after its successor. Source: `Sender`, `TransactionManager`, `NetworkClient`.
+//! with several requests on their way a retry may come after its successor.
+//! Source: `Sender`, `TransactionManager`, `NetworkClient`.
 //! All leaders are on one node. Left out: connections, metadata, the request for a producer id.
 
 use super::accumulator::{Accumulator, Appending, Drained, Pending};
