@@ -75,13 +75,16 @@ struct Seen {
     last_offset: u64,
 }
 
+/// The last batches of a producer, newest first.
+type LastBatches = [Seen; BATCHES_RETAINED as usize];
+
 /// What is remembered of one producer.
 #[derive(Clone, Debug, PartialEq)]
 struct Producer {
     id: ProducerId,
     epoch: u16,
     /// The last batches, newest first; only the first `n_seen` count.
-    seen: [Seen; BATCHES_RETAINED as usize],
+    seen: LastBatches,
     n_seen: u8,
     /// First offset of its open transaction.
     txn_first: Option<u64>,
