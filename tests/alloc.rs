@@ -1,4 +1,4 @@
-//! After their warm-up kernel and broker allocate nothing, and the models it is measured with are
+//! After their warm-up kernel and brokers allocate nothing, and the models it is measured with are
 //! right.
 
 #![allow(unsafe_code, reason = "an allocator cannot be written without")]
@@ -10,8 +10,13 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::collections::VecDeque;
 
+use inflight::kernel::{SimSpan, SimTime};
 use inflight::model::broker::{
     Broker, ChannelNo, ConnectionNo, ConsumeSpec, Effect, QueueId, QueueSpec,
+};
+use inflight::model::log::{
+    Acks, BrokerConfig, FetchLimits, LogBroker, LogConfig, NewRecord, PartitionConfig, PartitionNo,
+    RecordShape, Reply, Sender, SenderConfig, Sending, SessionNo,
 };
 use models::{CASES, make};
 
@@ -120,4 +125,90 @@ fn the_models_agree_with_theory() {
             assert!((simulated / exact - 1.0).abs() < 0.06, "{case:?}: {simulated} for {exact}");
         }
     }
+}
+
+/// A sender, 16 partitions, and a group of 8 that polls.
+struct Pipeline {
+    sender: Sender<u64>,
+    broker: LogBroker<u64>,
+    sessions: Vec<SessionNo>,
+    sendings: Vec<Sending>,
+    replies: Vec<Reply>,
+    n_sent: u64,
+    n_read: u64,
+}
+
+impl Pipeline {
+    fn new() -> Pipeline {
+        let log = LogConfig {
+            segment_bytes: 20_000,
+            retention_bytes: Some(100_000),
+            ..LogConfig::default()
+        };
+        let mut broker = LogBroker::new(BrokerConfig {
+            n_partitions: 16,
+            partition: PartitionConfig { log, ..PartitionConfig::default() },
+            retention_check: SimSpan::ms(1),
+            ..BrokerConfig::default()
+        });
+        let mut replies = Vec::new();
+        let mut open = |first: u32| {
+            let session = broker.open_session(FetchLimits::default());
+            let positions = [first, first + 1].map(|partition| (PartitionNo(partition), 0));
+            broker.assign(session, positions.into_iter());
+            broker.fetch(SimTime::ZERO, session, &mut replies);
+            session
+        };
+        let sessions = (0..8).map(|member| open(2 * member)).collect();
+        let config = SenderConfig { acks: Acks::Leader, ..SenderConfig::default() };
+        let sender = Sender::new(config, 16, 4096, SimSpan::ms(1));
+        let sendings = Vec::new();
+        Pipeline { sender, broker, sessions, sendings, replies, n_sent: 0, n_read: 0 }
+    }
+
+    fn run(&mut self, n: u64) {
+        let shape = RecordShape { key: None, value: Some(100) };
+        for _ in 0..n {
+            let now = SimTime::from_ns(self.n_sent * 500);
+            let random = (self.n_sent.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33) as u32;
+            let record = NewRecord::value(now, 0, self.n_sent);
+            let appended = self.sender.append(now, None, shape, record, &mut || random);
+            self.n_sent += 1;
+            if appended.is_ready {
+                self.flush(now);
+            }
+        }
+    }
+
+    fn flush(&mut self, now: SimTime) {
+        self.sender.on_wake(now, &mut self.sendings);
+        while let Some(sending) = self.sendings.pop() {
+            let Sending::Send { partition, request } = sending else { continue };
+            let records = self.sender.batch(request.ticket);
+            let partition = PartitionNo(partition);
+            let produced =
+                self.broker.produce(now, partition, &request, records, &mut self.replies);
+            let answer = produced.map(|_| ());
+            self.sender.on_message(now, request.ticket, answer, &mut self.sendings);
+        }
+        self.broker.on_wake(now, &mut self.replies);
+        while let Some(reply) = self.replies.pop() {
+            let Reply::Fetched { session, .. } = reply else { continue };
+            let n_read = &mut self.n_read;
+            self.broker.take(session, |_, _| *n_read += 1);
+            self.broker.fetch(now, session, &mut self.replies);
+        }
+    }
+}
+
+#[test]
+fn a_warm_log_broker_allocates_nothing() {
+    let mut pipeline = Pipeline::new();
+    pipeline.run(1_000_000);
+    let before = CALLS.get();
+    pipeline.run(500_000);
+    assert_eq!(CALLS.get() - before, 0);
+    assert!(1_490_000 < pipeline.n_read, "{}", pipeline.n_read);
+    assert_eq!(pipeline.sessions.len(), 8);
+    assert!(pipeline.broker.gauges().n_records < 30_000);
 }

@@ -9,6 +9,8 @@ pub mod channel;
 pub mod command;
 pub mod fact;
 pub mod ground;
+pub mod group;
+pub mod log;
 pub mod host;
 pub mod message;
 pub mod spread;

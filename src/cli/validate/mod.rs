@@ -12,9 +12,12 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 pub mod amqp;
+pub mod group;
+pub mod log;
 pub mod lwip;
 pub mod linux_tcp;
 pub mod queueing;
+mod read;
 pub mod timing;
 
 /// Largest record that is read.
@@ -64,6 +67,16 @@ pub type Replayer = fn(&Value) -> Vec<Case>;
 /// Which schema is replayed by whom.
 pub const REPLAYERS: &[(&str, Replayer)] = &[
     (amqp::SCHEMA, amqp::replay),
+    (group::ASSIGN_SCHEMA, group::replay_assign),
+    (group::COMMIT_SCHEMA, group::replay_commit),
+    (group::REBALANCE_SCHEMA, group::replay_rebalance),
+    (group::ROCKET_SCHEMA, group::replay_rocket),
+    (log::DEFAULTS_SCHEMA, log::replay_defaults),
+    (log::EPOCHS_SCHEMA, log::replay_epochs),
+    (log::HASH_SCHEMA, log::replay_hash),
+    (log::PRODUCER_SCHEMA, log::replay_producer),
+    (log::REPLICATION_SCHEMA, log::replay_replication),
+    (log::RULES_SCHEMA, log::replay_rules),
     (lwip::SCHEMA, lwip::replay),
     (lwip::unit::HEAP_SCHEMA, lwip::unit::replay_heap),
     (lwip::unit::PBUF_SCHEMA, lwip::unit::replay_pbuf),
