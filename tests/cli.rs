@@ -7,6 +7,7 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use inflight::model::Cause;
 use serde_json::Value;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_inflight");
@@ -148,7 +149,7 @@ fn the_csv_files_agree_with_the_ledger() {
         let latency = rows(&dir.join("latency.csv"));
         assert_eq!(sum(&latency, 2), count("delivered"));
         let budget = rows(&dir.join("budget.csv"));
-        let by_cause: u128 = (12..23).map(|column| sum(&series, column)).sum();
+        let by_cause: u128 = (12..12 + Cause::COUNT).map(|column| sum(&series, column)).sum();
         assert_eq!(sum(&budget, 2), by_cause, "the series' parts make the budget");
         let trace = rows(&dir.join("trace.csv"));
         let facts = |word: &str| trace.iter().filter(|row| row[1] == word).count() as u128;

@@ -95,10 +95,14 @@ fn the_schema_is_json_and_knows_every_parameter() {
     let schema: serde_json::Value = serde_json::from_str(&schema::schema()).expect("JSON");
     let actors = schema["properties"]["actor"]["items"]["oneOf"].as_array().expect("kinds");
     let channels = schema["properties"]["channel"]["items"]["oneOf"].as_array().expect("kinds");
-    let kinds: Vec<_> = actors.iter().chain(channels).collect();
+    let hosts = schema["properties"]["host"]["items"]["anyOf"].as_array().expect("profiles");
+    let wire = &schema["properties"]["wire"]["items"];
+    let kinds: Vec<_> = actors.iter().chain(channels).chain(hosts).chain([wire]).collect();
     assert_eq!(kinds.len(), all_specs().len());
     for (node, (kind, specs)) in kinds.into_iter().zip(all_specs()) {
-        assert_eq!(node["properties"]["kind"]["enum"][0], kind);
+        let properties = &node["properties"];
+        let named = ["kind", "profile"].map(|key| properties[key]["enum"][0].as_str());
+        assert!(kind == "wire" || named.contains(&Some(kind)), "{kind}");
         for spec in specs {
             assert!(node["properties"][spec.key].is_object(), "{kind}.{}", spec.key);
         }

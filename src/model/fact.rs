@@ -199,9 +199,9 @@ impl Cause {
             Cause::Cork => Text { en: "corked", zh: "被 CORK 扣住" },
             Cause::CongestionWindow => Text { en: "congestion window", zh: "拥塞窗口" },
             Cause::ReceiverWindow => Text { en: "receiver window", zh: "接收窗口" },
-            Cause::Persist => Text { en: "zero window, probing", zh: "零窗口探测" },
+            Cause::Persist => Text { en: "probing a zero window", zh: "零窗口探测" },
             Cause::SegmentQueue => Text { en: "queue of segments full", zh: "报文段队列满" },
-            Cause::Retransmission => Text { en: "lost, to be sent again", zh: "等待重传" },
+            Cause::Retransmission => Text { en: "lost and not resent yet", zh: "等待重传" },
             Cause::HeadOfLine => Text { en: "behind a missing segment", zh: "队头阻塞" },
             Cause::Unread => Text { en: "not read yet", zh: "尚未读取" },
         }
