@@ -153,13 +153,16 @@ impl LadderPainter {
             return;
         }
         if self.run.map(|run| run.0) != Some(scene.run) {
-            self.pairs = pairs_of(scene.session.scenario());
             self.pointed = None;
         }
+        // A setting may have made more hosts of a group.
+        self.pairs = pairs_of(scene.session.scenario());
         self.run = run;
         self.shown = None;
         scene.stretch.set(stretch);
-        if scene.sight.get().is_none_or(|sight| !sight.chosen) {
+        // While a changed run is being computed, the reader goes on seeing the same stretch.
+        let better = scene.ahead.is_some() && scene.sight.get().is_some_and(|s| !s.chosen);
+        if better || scene.sight.get().is_none() {
             scene.sight.set(Some(Sight::first(stretch, until)));
         }
     }
