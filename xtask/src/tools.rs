@@ -137,9 +137,9 @@ pub fn node_modules() -> Option<PathBuf> {
     }
 }
 
-/// What wasm-opt does: shrink, then put functions of one kind side by side, where gzip sees how
-/// alike they are (some 2.5 % less to load), then drop the names that told the kinds.
-pub const WASM_OPT: [&str; 4] = ["-g", "-Oz", "--reorder-functions-by-name", "--strip-debug"];
+/// What wasm-opt does: shrink, and put functions of one kind side by side, where gzip sees how
+/// alike they are (some 2.5 % less to load).
+pub const WASM_OPT: [&str; 2] = ["-Oz", "--reorder-functions-by-name"];
 
 /// Shrinks `from` into `to` with binaryen.
 pub fn wasm_opt(modules: &Path, from: &Path, to: &Path) -> Outcome {
