@@ -135,7 +135,7 @@ fn message_at(tcp: &Tcp, side: Lane, position: u64) -> Option<MsgId> {
 fn timers_of(now: SimTime, end: &TcpEnd) -> Vec<Ticking> {
     let told = |kind| !matches!(kind, TimerKind::TimeWait | TimerKind::KeepAlive);
     let mut running: Vec<_> =
-        end.running.iter().flatten().filter(|timer| told(timer.kind)).collect();
+        end.running().into_iter().flatten().filter(|timer| told(timer.kind)).collect();
     let order = |kind| kind != TimerKind::DelayedAck;
     crate::kernel::settle(&mut running, |a, b| (order(a.kind), a.due) < (order(b.kind), b.due));
     let ticking = running.into_iter().map(|timer| {

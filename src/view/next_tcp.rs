@@ -17,7 +17,7 @@ pub(super) fn offer_all(world: &World, offer: &mut dyn FnMut(SimTime, What)) {
         let Channel::Tcp(tcp) = &node.machine else { continue };
         for (end, actor) in tcp.ends.iter().zip([node.from, node.to]) {
             let told = |kind| !matches!(kind, TimerKind::TimeWait | TimerKind::KeepAlive);
-            for timer in end.running.iter().flatten().filter(|timer| told(timer.kind)) {
+            for timer in end.running().iter().flatten().filter(|timer| told(timer.kind)) {
                 offer(timer.due, What::Timer { timer: timer.kind, actor });
             }
         }

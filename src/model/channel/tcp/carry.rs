@@ -278,6 +278,12 @@ impl Ground {
 
     /// Calls an end, and does what follows from it. Answers with the bytes taken or read.
     pub(super) fn tcp_call(&mut self, channel: ChannelId, side: Lane, input: Input<'_>) -> u64 {
+        let is_wake = matches!(input, Input::Wake);
+        if is_wake && let EndMachine::Stack(_) = self.tcp_mut(channel).ends[side.index()].machine {
+            // Which timer goes off, and since when it ran.
+            let running = self.tcp_running(channel, side);
+            self.tcp_mut(channel).ends[side.index()].stated = running;
+        }
         let mut out = mem::take(&mut self.net.outbox);
         let count = self.tcp_machine_call(channel, side, input, &mut out);
         // A read that opened no window changed nothing else.
@@ -293,7 +299,7 @@ impl Ground {
         let signals = out.signals.drain(..).map(|signal| (channel, side, signal));
         self.net.signals.extend(signals);
         self.net.outbox = out;
-        self.tcp_after(channel, side, matches!(input, Input::Wake | Input::Collect));
+        self.tcp_after(channel, side, is_wake || matches!(input, Input::Collect));
         if let EndMachine::Lwip(_) = self.tcp_mut(channel).ends[side.index()].machine {
             let host = self.tcp_mut(channel).hosts[side.index()];
             self.tcp_after_host(host);
@@ -439,22 +445,17 @@ impl Ground {
     /// States which timers and holds begin and end with a call, arms the end's wake-up, and tells
     /// waiting messages what they wait for now.
     fn tcp_after(&mut self, channel: ChannelId, side: Lane, is_wake: bool) {
-        let running = self.tcp_running(channel, side);
         let hold = self.tcp_hold(channel, side);
         let end = &mut self.tcp_mut(channel).ends[side.index()];
-        let before = mem::replace(&mut end.running, running);
         let held = mem::replace(&mut end.hold, hold);
-        // A timer that is only set anew each time is no news.
-        let kinds = |timers: &[Option<Running>]| {
-            timers.iter().fold(0_u32, |kinds, timer| kinds << 1 | u32::from(timer.is_some()))
+        let marks = match &end.machine {
+            EndMachine::Stack(socket) => Some(socket.timer_marks()),
+            EndMachine::Lwip(_) | EndMachine::None => None,
         };
-        let ack = TimerKind::DelayedAck as usize;
-        let since = |timer: Option<Running>| timer.map(|timer| timer.since);
-        let is_news = is_wake
-            || kinds(&before) != kinds(&running)
-            || since(before[ack]) != since(running[ack]);
-        if is_news {
-            self.state_timers(channel, side, &before, is_wake);
+        // A timer that is only set anew each time is no news.
+        if is_wake || marks != Some(end.marks) {
+            end.marks = marks.unwrap_or_default();
+            self.restate_timers(channel, side, is_wake);
         }
         if held != hold {
             self.state_hold(channel, side, held);
@@ -468,6 +469,24 @@ impl Ground {
         }
     }
 
+    /// Looks at an end's timers, and states what is new about them.
+    fn restate_timers(&mut self, channel: ChannelId, side: Lane, is_wake: bool) {
+        let running = self.tcp_running(channel, side);
+        let end = &mut self.tcp_mut(channel).ends[side.index()];
+        let before = mem::replace(&mut end.stated, running);
+        let kinds = |timers: &[Option<Running>]| {
+            timers.iter().fold(0_u32, |kinds, timer| kinds << 1 | u32::from(timer.is_some()))
+        };
+        let ack = TimerKind::DelayedAck as usize;
+        let since = |timer: Option<Running>| timer.map(|timer| timer.since);
+        let is_news = is_wake
+            || kinds(&before) != kinds(&running)
+            || since(before[ack]) != since(running[ack]);
+        if is_news {
+            self.state_timers(channel, side, &before, is_wake);
+        }
+    }
+
     fn state_timers(
         &mut self,
         channel: ChannelId,
@@ -476,7 +495,7 @@ impl Ground {
         is_wake: bool,
     ) {
         let (now, at_to) = (self.now, side.is_back());
-        let running = self.tcp_mut(channel).ends[side.index()].running;
+        let running = self.tcp_mut(channel).ends[side.index()].stated;
         for (n, timer) in TIMERS.into_iter().enumerate() {
             if let Some(old) = before[n]
                 && running[n] != before[n]

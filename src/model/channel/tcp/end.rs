@@ -131,18 +131,13 @@ impl Ground {
         channel: ChannelId,
         side: Lane,
     ) -> [Option<Running>; TIMERS.len()] {
+        let Some(tcp) = self.tcp(channel) else { return [None; TIMERS.len()] };
+        let end = &tcp.ends[side.index()];
+        let EndMachine::Lwip(socket) = &end.machine else { return end.running() };
         let mut running = [None; TIMERS.len()];
-        match self.tcp_machine(channel, side) {
-            EndMachine::None => {}
-            EndMachine::Lwip(socket) => {
-                let stack = self.tcp_stack(channel, side);
-                let timers = stack.map(|stack| socket.timers(stack)).unwrap_or_default();
-                timers.into_iter().for_each(|timer| running[timer.kind as usize] = Some(timer));
-            }
-            EndMachine::Stack(socket) => {
-                socket.timers().for_each(|timer| running[timer.kind as usize] = Some(timer));
-            }
-        }
+        let stack = self.tcp_stack(channel, side);
+        let timers = stack.map(|stack| socket.timers(stack)).unwrap_or_default();
+        timers.into_iter().for_each(|timer| running[timer.kind as usize] = Some(timer));
         running
     }
 

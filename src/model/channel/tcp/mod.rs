@@ -59,8 +59,11 @@ pub struct TcpEnd {
     pub is_over: bool,
     /// Why it is over, if it broke.
     pub broken: Option<Errno>,
-    /// Its timers as last stated.
-    pub running: [Option<Running>; TIMERS.len()],
+    /// Its timers as last stated: a retransmission timer that was only set anew since then still
+    /// has its old times; [`TcpEnd::running`] has the new ones.
+    stated: [Option<Running>; TIMERS.len()],
+    /// What makes a timer news, as last stated: see `Socket::timer_marks`.
+    marks: (u8, Option<SimTime>),
     /// Why the next byte does not leave, as last stated.
     pub hold: Option<Hold>,
 }
@@ -145,14 +148,23 @@ impl TcpEnd {
             is_open: false,
             is_over: false,
             broken: None,
-            running: [None; TIMERS.len()],
+            stated: [None; TIMERS.len()],
+            marks: (0, None),
             hold: None,
         }
     }
 
     /// One of its timers, as last stated.
     pub fn timer(&self, kind: TimerKind) -> Option<Running> {
-        self.running[kind as usize]
+        self.stated[kind as usize]
+    }
+
+    /// The timers that run, by kind.
+    pub fn running(&self) -> [Option<Running>; TIMERS.len()] {
+        let EndMachine::Stack(socket) = &self.machine else { return self.stated };
+        let mut running = [None; TIMERS.len()];
+        socket.timers().for_each(|timer| running[timer.kind as usize] = Some(timer));
+        running
     }
 }
 

@@ -231,6 +231,12 @@ impl Socket {
         self.timers.running()
     }
 
+    /// Which kinds of timers run, as bits, and since when an acknowledgement is delayed.
+    #[inline]
+    pub fn timer_marks(&self) -> (u8, Option<SimTime>) {
+        self.timers.marks()
+    }
+
     /// The state by RFC 9293 section 3.3.2.
     pub fn state(&self) -> State {
         self.state

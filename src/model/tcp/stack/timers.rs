@@ -99,6 +99,18 @@ pub enum SendAlarm {
     Persist,
 }
 
+impl SendAlarm {
+    /// What people call it.
+    pub fn kind(self) -> TimerKind {
+        match self {
+            SendAlarm::Retransmission => TimerKind::Retransmission,
+            SendAlarm::LossProbe => TimerKind::LossProbe,
+            SendAlarm::Reordering => TimerKind::Reordering,
+            SendAlarm::Persist => TimerKind::Persist,
+        }
+    }
+}
+
 /// The timers of an end, by purpose.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Timers {
@@ -125,19 +137,28 @@ impl Timers {
         rest.iter().flatten().map(|alarm| alarm.due).chain(send).min()
     }
 
+    /// Which kinds run, as bits by [`TimerKind`], and since when an acknowledgement is delayed.
+    #[inline]
+    pub fn marks(&self) -> (u8, Option<SimTime>) {
+        let bit = |kind: TimerKind, runs: bool| u8::from(runs) << kind as u8;
+        let ack = self.ack.or(self.compressed);
+        let kinds = self.send.map_or(0, |(what, _)| 1 << what.kind() as u8)
+            | bit(TimerKind::DelayedAck, ack.is_some())
+            | bit(TimerKind::Retransmission, self.syn_ack.is_some())
+            | bit(TimerKind::KeepAlive, self.keep_alive.is_some())
+            | bit(TimerKind::TimeWait, self.time_wait.is_some());
+        (kinds, ack.map(|alarm| alarm.since))
+    }
+
     /// All that run, for people.
     pub fn running(&self) -> impl Iterator<Item = Running> {
         let of = |kind, alarm: Option<Alarm>| {
             alarm.map(|Alarm { since, due, .. }| Running { kind, since, due })
         };
-        let send = self.send.map(|(what, Alarm { since, due, .. })| {
-            let kind = match what {
-                SendAlarm::Retransmission => TimerKind::Retransmission,
-                SendAlarm::LossProbe => TimerKind::LossProbe,
-                SendAlarm::Reordering => TimerKind::Reordering,
-                SendAlarm::Persist => TimerKind::Persist,
-            };
-            Running { kind, since, due }
+        let send = self.send.map(|(what, Alarm { since, due, .. })| Running {
+            kind: what.kind(),
+            since,
+            due,
         });
         let ack = self.ack.or(self.compressed);
         let all = [
