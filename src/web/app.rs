@@ -26,6 +26,8 @@ use crate::web::tracks::Tracks;
 use crate::web::transport::Transport;
 
 const SKIP: Text = Text::new("To the transport", "跳到播放控制");
+const STORY: Text = Text::new("Story", "故事");
+const TIME: Text = Text::new("Time", "时间");
 const STAGE: Text = Text::new("Stage", "舞台");
 const TRACKS: Text = Text::new("Charts over time", "随时间变化的图表");
 const SIDE: Text = Text::new("Knobs and inspector", "参数与检视");
@@ -111,10 +113,10 @@ fn ladder_page(lab: &LabHandle, readout: &Readout, top: Html) -> Html {
             data-drawer={shell.drawer.then_some("")}>
             <a class="skip" href="#transport">{ SKIP.get(lang) }</a>
             { top }
-            <div class="head">
+            <section class="head" aria-label={STORY.get(lang)}>
                 <Notices lab={lab.clone()} {lang} notices={readout.notices.clone()} />
                 { story(&readout.story) }
-            </div>
+            </section>
             <main class="left" id="main">
                 { stage(lab, readout) }
                 <div class="why">
@@ -124,7 +126,7 @@ fn ladder_page(lab: &LabHandle, readout: &Readout, top: Html) -> Html {
                 { tracks(lab, readout) }
             </main>
             <LadderPanel lab={lab.clone()} {lang} />
-            { drive(lab, readout) }
+            <section class="through" aria-label={TIME.get(lang)}>{ drive(lab, readout) }</section>
             <LedgerBar lab={lab.clone()} {lang} ledger={readout.ledger} run={readout.run.clone()} />
             <Tabs lab={lab.clone()} {lang} tab={shell.tab} changed={readout.knobs.changed}
                 chosen={chosen_title(readout)} ladder=true />
