@@ -64,9 +64,43 @@ pub(super) fn tell(fact: &Fact, cast: &Cast, lang: Lang) -> Sentence {
                 &[path(channel), why],
             )
         }
+        Fact::SegmentArrived { channel, back, .. } => {
+            let (_, to) = ends(cast, channel, back, lang);
+            say("A segment reaches {0}.", "一个报文段到达{0}。", &[to])
+        }
+        _ => tell_end(fact, cast, lang),
+    }
+}
+
+/// What an end's timers, holds and connection did.
+fn tell_end(fact: &Fact, cast: &Cast, lang: Lang) -> Sentence {
+    let path = |id| part(cast.channel(id, lang), Ink::Plain);
+    let plain = |text: &str| part(text, Ink::Plain);
+    let say = |en, zh, parts: &[Run]| sentence(Text::new(en, zh), lang, parts);
+    match *fact {
         Fact::TimerFired { channel, timer, .. } => {
             let what = plain(timer_name(timer).get(lang));
             say("On {0} a timer goes off: {1}.", "{0}上的定时器到期：{1}。", &[path(channel), what])
+        }
+        Fact::TimerArmed { channel, timer, .. } => {
+            let what = plain(timer_name(timer).get(lang));
+            say("On {0} a timer begins: {1}.", "{0}上的定时器启动：{1}。", &[path(channel), what])
+        }
+        Fact::TimerCancelled { channel, timer, .. } => {
+            let what = plain(timer_name(timer).get(lang));
+            say(
+                "On {0} a timer is not needed any more: {1}.",
+                "{0}上的定时器已取消：{1}。",
+                &[path(channel), what],
+            )
+        }
+        Fact::HoldEnded { channel, hold, .. } => {
+            let what = plain(hold_name(hold).get(lang));
+            say(
+                "Bytes on {0} wait no longer: {1}.",
+                "{0}上的字节不再等待：{1}。",
+                &[path(channel), what],
+            )
         }
         Fact::HoldBegun { channel, hold, bytes, .. } => {
             let parts =
