@@ -46,6 +46,25 @@ pub struct Silicon {
     pub has_cache: bool,
 }
 
+impl Silicon {
+    /// An F407's, by which everything was counted.
+    pub const PLAIN: Silicon = Silicon {
+        clock_hz: 168_000_000,
+        cycles_per_100: 160,
+        // SRAM1 112 KB and SRAM2 16 KB; the CCM is on the core's own bus.
+        reach_bytes: 128 * 1024,
+        region: "RAM",
+        unreachable_bytes: 64 * 1024,
+        rx_fifo_bytes: FIFO_BYTES,
+        tx_fifo_bytes: FIFO_BYTES,
+        resume: Resume::SelfOrPoll,
+        has_cache: false,
+    };
+}
+
+/// Bytes of each FIFO, as the reference manuals (RM0090, RM0410, RM0433) give them.
+const FIFO_BYTES: u32 = 2 * 1024;
+
 /// Why a part cannot be this host.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct NoEthernet {
@@ -63,20 +82,8 @@ impl NoEthernet {
 impl Part {
     /// What it has. F4: RM0090, F7: RM0410, H7: RM0433.
     pub fn silicon(self) -> Result<Silicon, NoEthernet> {
-        let fifo = 2 * 1024;
         Ok(match self {
-            Part::F407 => Silicon {
-                clock_hz: 168_000_000,
-                cycles_per_100: 160,
-                // SRAM1 112 KB and SRAM2 16 KB; the CCM is on the core's own bus.
-                reach_bytes: 128 * 1024,
-                region: "RAM",
-                unreachable_bytes: 64 * 1024,
-                rx_fifo_bytes: fifo,
-                tx_fifo_bytes: fifo,
-                resume: Resume::SelfOrPoll,
-                has_cache: false,
-            },
+            Part::F407 => Silicon::PLAIN,
             Part::F767 => Silicon {
                 clock_hz: 216_000_000,
                 cycles_per_100: 100,
@@ -84,8 +91,8 @@ impl Part {
                 reach_bytes: 512 * 1024,
                 region: "RAM",
                 unreachable_bytes: 0,
-                rx_fifo_bytes: fifo,
-                tx_fifo_bytes: fifo,
+                rx_fifo_bytes: FIFO_BYTES,
+                tx_fifo_bytes: FIFO_BYTES,
                 resume: Resume::SelfOrPoll,
                 has_cache: true,
             },
@@ -96,8 +103,8 @@ impl Part {
                 reach_bytes: 512 * 1024,
                 region: "RAM_D1",
                 unreachable_bytes: 128 * 1024,
-                rx_fifo_bytes: fifo,
-                tx_fifo_bytes: fifo,
+                rx_fifo_bytes: FIFO_BYTES,
+                tx_fifo_bytes: FIFO_BYTES,
                 resume: Resume::TailPointer,
                 has_cache: true,
             },
