@@ -7,7 +7,7 @@
 use super::cost::{Costs, Cpu};
 use super::driver::{Driver, Path};
 use super::mac::{Loss, Pace, Rx, RxFrame, Tx};
-use super::part::Silicon;
+use super::part::{NoEthernet, Part, Silicon};
 use crate::kernel::{SimSpan, SimTime};
 use crate::model::tcp::Flags;
 use crate::model::tcp::lwip::main_loop::Duty;
@@ -89,6 +89,43 @@ pub struct Config {
     pub flush: bool,
 }
 
+impl Config {
+    /// A part at 100 Mbit/s with ST's new driver and a loop of 1 us that does nothing else.
+    pub fn typical(part: Part, options: Options) -> Result<Config, NoEthernet> {
+        let silicon = part.silicon()?;
+        Ok(Config {
+            options,
+            mtu: 1_500,
+            silicon,
+            cpu: Cpu::new(&silicon),
+            driver: Driver::ZERO_COPY,
+            rhythm: Rhythm::tight(SimSpan::us(1)),
+            pace: Pace::TYPICAL,
+            flush: true,
+        })
+    }
+
+    /// A board on which nothing takes time, with a driver that copies: what lwIP alone would do.
+    ///
+    /// # Panics
+    /// If the loop's `rx_ring` is above [`RING_LIMIT`].
+    pub fn without_costs(options: Options, mtu: u32, main_loop: MainLoop) -> Config {
+        assert!(main_loop.rx_ring <= RING_LIMIT, "a ring has a limit");
+        let silicon = Silicon::F407;
+        let n = if main_loop.rx_ring == 0 { RING_LIMIT } else { main_loop.rx_ring };
+        Config {
+            options,
+            mtu,
+            silicon,
+            cpu: Cpu { costs: Costs::ZERO, ..Cpu::new(&silicon) },
+            driver: Driver { rx_descriptors: n, tx_descriptors: RING_LIMIT, ..Driver::COPYING },
+            rhythm: Rhythm::SuperLoop { main_loop, rest: SimSpan::ZERO },
+            pace: Pace::ZERO,
+            flush: true,
+        }
+    }
+}
+
 /// A frame that left.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Departure {
@@ -156,7 +193,7 @@ struct Before {
 /// What a step of the stack is.
 #[derive(Clone, Copy)]
 enum Step {
-    Input { has_data: bool },
+    Input { has_data: bool, bytes: u64 },
     Timer,
     Work,
 }
@@ -221,26 +258,6 @@ impl Board {
             last_pass: SimTime::ZERO,
             has_left: false,
         }
-    }
-
-    /// A board on which nothing takes time, with a driver that copies: what lwIP alone would do.
-    ///
-    /// # Panics
-    /// If the loop's `rx_ring` is above [`RING_LIMIT`].
-    pub fn without_costs(options: Options, mtu: u32, main_loop: MainLoop) -> Board {
-        assert!(main_loop.rx_ring <= RING_LIMIT, "a ring has a limit");
-        let silicon = Silicon::PLAIN;
-        let n = if main_loop.rx_ring == 0 { RING_LIMIT } else { main_loop.rx_ring };
-        Board::new(Config {
-            options,
-            mtu,
-            silicon,
-            cpu: Cpu { costs: Costs::ZERO, ..Cpu::new(&silicon) },
-            driver: Driver { rx_descriptors: n, tx_descriptors: RING_LIMIT, ..Driver::COPYING },
-            rhythm: Rhythm::SuperLoop { main_loop, rest: SimSpan::ZERO },
-            pace: Pace::ZERO,
-            flush: true,
-        })
     }
 
     /// The last bit of a frame is at the PHY.
@@ -375,7 +392,7 @@ impl Board {
                 let is_taken = self.stack.frame(*cursor, frame.addr, &segment, program);
                 let has_data = 0 < segment.len;
                 if is_taken {
-                    self.after(cursor, program, Step::Input { has_data }, before);
+                    self.after(cursor, program, Step::Input { has_data, bytes }, before);
                 }
                 is_taken
             }
@@ -388,7 +405,7 @@ impl Board {
                 memory.trim_front(chain, headers);
                 self.stack.input(*cursor, frame.addr, &segment, chain, program);
                 let has_data = 0 < segment.len;
-                self.after(cursor, program, Step::Input { has_data }, before);
+                self.after(cursor, program, Step::Input { has_data, bytes }, before);
                 true
             }
         };
@@ -447,15 +464,20 @@ impl Board {
         let costs = &cpu.costs;
         let core = &self.stack.core;
         let base = match step {
-            Step::Input { has_data: true } => costs.input_data,
-            Step::Input { has_data: false } => costs.input,
+            Step::Input { has_data: true, .. } => costs.input_data,
+            Step::Input { has_data: false, .. } => costs.input,
             Step::Timer => costs.timer,
             Step::Work => 0,
+        };
+        let checked = match step {
+            Step::Input { bytes, .. } => cpu.checksum(bytes),
+            Step::Timer | Step::Work => SimSpan::ZERO,
         };
         let n_writes = u64::from(core.stats.writes - before.writes);
         let freed = u64::from(core.stats.freed - before.freed) * costs.free_segment;
         let searched = (core.memory.heap.passed - before.passed) * costs.heap_block;
-        let work = cpu.time(base + freed + searched)
+        let work = checked
+            + cpu.time(base + freed + searched)
             + cpu.write(n_writes, core.stats.written - before.written);
         self.load.stack = self.load.stack + work;
         *cursor = *cursor + work;
@@ -470,7 +492,7 @@ impl Board {
         let bytes = u64::from(segment.ip_bytes());
         let is_ack = segment.len == 0 && !segment.flags.has(Flags::SYN);
         let output = if is_ack { cpu.costs.output_ack } else { cpu.costs.output };
-        let stack = cpu.time(output) + cpu.checksum(u64::from(segment.len));
+        let stack = cpu.time(output) + cpu.checksum(bytes);
         let driver = cpu.time(cpu.costs.driver);
         self.load.stack = self.load.stack + stack;
         self.load.driver = self.load.driver + driver;

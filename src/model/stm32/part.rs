@@ -48,7 +48,7 @@ pub struct Silicon {
 
 impl Silicon {
     /// An F407's, by which everything was counted.
-    pub const PLAIN: Silicon = Silicon {
+    pub const F407: Silicon = Silicon {
         clock_hz: 168_000_000,
         cycles_per_100: 160,
         // SRAM1 112 KB and SRAM2 16 KB; the CCM is on the core's own bus.
@@ -83,7 +83,7 @@ impl Part {
     /// What it has. F4: RM0090, F7: RM0410, H7: RM0433.
     pub fn silicon(self) -> Result<Silicon, NoEthernet> {
         Ok(match self {
-            Part::F407 => Silicon::PLAIN,
+            Part::F407 => Silicon::F407,
             Part::F767 => Silicon {
                 clock_hz: 216_000_000,
                 cycles_per_100: 100,

@@ -10,7 +10,7 @@ use super::link::Wire;
 use super::peer::{Peer, Script, Wake};
 use super::setup;
 use crate::kernel::{SimSpan, SimTime};
-use crate::model::stm32::board::{Board, Fate, RING_LIMIT};
+use crate::model::stm32::board::{Board, Config, Fate, RING_LIMIT};
 use crate::model::stm32::mac::RxFrame;
 use crate::model::tcp::lwip::{Addr, Stack};
 use crate::model::tcp::{Flags, Segment};
@@ -93,7 +93,7 @@ impl Host {
         if RING_LIMIT < main_loop.rx_ring {
             return Err(format!("`rx_ring` is above {RING_LIMIT}"));
         }
-        let mut board = Board::without_costs(options, mtu, main_loop);
+        let mut board = Board::new(Config::without_costs(options, mtu, main_loop));
         board.stack.core.netif.tx_max_pbufs =
             setup::number_or(end, "netif_tx_max_pbufs", 0)? as u32;
         let mut program = Program::new(&end["app"], who, role, counts_conns)?;
