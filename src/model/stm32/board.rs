@@ -376,17 +376,17 @@ impl Board {
         let bytes = u64::from(segment.ip_bytes());
         let mut driver = cpu.time(cpu.costs.driver) + cpu.invalidate(bytes);
         if self.config.rhythm == Rhythm::Rtos {
-            driver = driver + cpu.interrupt() + self.switches();
+            driver += cpu.interrupt() + self.switches();
         }
-        self.load.driver = self.load.driver + driver;
+        self.load.driver += driver;
         // The interrupt and the switches were waited for before the pass began.
-        *cursor = *cursor + cpu.time(cpu.costs.driver) + cpu.invalidate(bytes);
+        *cursor += cpu.time(cpu.costs.driver) + cpu.invalidate(bytes);
         let at = *cursor;
         let is_taken = match self.config.driver.rx {
             Path::Copying => {
                 let copy = cpu.copy(bytes);
-                self.load.copy = self.load.copy + copy;
-                *cursor = *cursor + copy;
+                self.load.copy += copy;
+                *cursor += copy;
                 self.rebuild(*cursor);
                 let before = self.before(*cursor);
                 let is_taken = self.stack.frame(*cursor, frame.addr, &segment, program);
@@ -479,8 +479,8 @@ impl Board {
         let work = checked
             + cpu.time(base + freed + searched)
             + cpu.write(n_writes, core.stats.written - before.written);
-        self.load.stack = self.load.stack + work;
-        *cursor = *cursor + work;
+        self.load.stack += work;
+        *cursor += work;
         for frame in program.take_frames(&mut self.stack) {
             self.send(cursor, frame);
         }
@@ -494,9 +494,9 @@ impl Board {
         let output = if is_ack { cpu.costs.output_ack } else { cpu.costs.output };
         let stack = cpu.time(output) + cpu.checksum(bytes);
         let driver = cpu.time(cpu.costs.driver);
-        self.load.stack = self.load.stack + stack;
-        self.load.driver = self.load.driver + driver;
-        *cursor = *cursor + stack + driver;
+        self.load.stack += stack;
+        self.load.driver += driver;
+        *cursor += stack + driver;
         if !frame.is_sent {
             self.tx_refused += 1;
             return;
@@ -505,8 +505,8 @@ impl Board {
             Path::ZeroCopy => frame.n_pbufs,
             Path::Copying => {
                 let copy = cpu.copy(bytes);
-                self.load.copy = self.load.copy + copy;
-                *cursor = *cursor + copy;
+                self.load.copy += copy;
+                *cursor += copy;
                 1
             }
         };
@@ -517,7 +517,7 @@ impl Board {
         if self.config.driver.tx == Path::ZeroCopy {
             // HAL_ETH_Transmit: spins in a super-loop, sleeps with threads.
             if self.config.rhythm != Rhythm::Rtos {
-                self.load.tx_wait = self.load.tx_wait + (done - handed_at);
+                self.load.tx_wait += done - handed_at;
             }
             *cursor = done;
         }

@@ -92,7 +92,7 @@ pub fn value(
     expand(text, names, is_condition, &mut open, &mut tokens, fuel)?;
     let mut parser = Parser { tokens: &tokens, at: 0, depth: 0, dead: 0, is_condition };
     let value = parser.ternary()?;
-    if parser.at == tokens.len() { Ok(value) } else { Err(NoValue::Syntax) }
+    if parser.at as usize == tokens.len() { Ok(value) } else { Err(NoValue::Syntax) }
 }
 
 fn expand(
@@ -182,14 +182,14 @@ fn number(word: &str) -> Result<i64, NoValue> {
 
 struct Parser<'a> {
     tokens: &'a [Token],
-    at: usize,
+    at: u32,
     depth: u32,
     /// In a branch that C does not compute: what goes wrong there is no matter.
     dead: u32,
     is_condition: bool,
 }
 
-impl Parser<'_> {
+impl<'a> Parser<'a> {
     fn ternary(&mut self) -> Result<i64, NoValue> {
         self.depth += 1;
         if DEPTH_LIMIT < self.depth {
@@ -231,7 +231,7 @@ impl Parser<'_> {
         if DEPTH_LIMIT < self.depth {
             return Err(NoValue::TooLarge);
         }
-        let token = self.tokens.get(self.at).ok_or(NoValue::Syntax)?;
+        let token = self.next().ok_or(NoValue::Syntax)?;
         self.at += 1;
         let value = match token {
             Token::Number(n) => Ok(*n),
@@ -249,7 +249,7 @@ impl Parser<'_> {
 
     /// What stands in brackets, or a cast.
     fn bracket(&mut self) -> Result<i64, NoValue> {
-        if let Some(Token::Name(name)) = self.tokens.get(self.at)
+        if let Some(Token::Name(name)) = self.next()
             && TYPES.contains(&name.as_str())
         {
             self.at += 1;
@@ -293,14 +293,18 @@ impl Parser<'_> {
         value
     }
 
+    fn next(&self) -> Option<&'a Token> {
+        self.tokens.get(self.at as usize)
+    }
+
     fn operator(&self) -> Option<(&'static str, u8)> {
-        let Some(Token::Op(op)) = self.tokens.get(self.at) else { return None };
+        let Some(Token::Op(op)) = self.next() else { return None };
         BINARY.iter().find(|(name, _)| name == op).copied()
     }
 
     fn takes(&mut self, op: &str) -> bool {
-        let is_next = matches!(self.tokens.get(self.at), Some(Token::Op(next)) if *next == op);
-        self.at += usize::from(is_next);
+        let is_next = matches!(self.next(), Some(Token::Op(next)) if *next == op);
+        self.at += u32::from(is_next);
         is_next
     }
 
