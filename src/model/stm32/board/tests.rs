@@ -333,6 +333,25 @@ fn an_empty_receive_pool_loses_frames_and_a_kept_custom_buffer_stops_reading() {
     assert_eq!(net.board.stack.core.memory.custom.usage.used, 4);
 }
 
+#[test]
+fn a_copying_driver_without_a_free_buffer_refuses_and_lwip_tries_again() {
+    let driver = Driver { tx_descriptors: 2, ..Driver::COPYING };
+    let mut config = typical(Part::F407, driver, Rhythm::tight(SimSpan::us(1)));
+    config.pace.rate = Rate::M10;
+    config.options.tcp_snd_buf = 8 * 536;
+    config.options.tcp_snd_queuelen = 32;
+    config.options.memp_num_tcp_seg = 32;
+    config.options.mem_size = 16_384;
+    let mut net = Net::new(config, Client { burst: vec![536; 8], ..Client::at(&[]) });
+    net.peer.replies = false;
+    net.run(ms(5));
+    assert!(0 < net.board.tx_refused, "four segments at once, two buffers");
+    net.run(ms(5_000));
+    assert_eq!(net.peer.got, 8 * 536);
+    assert!(net.board.stack.core.memory.is_all_free());
+    net.check();
+}
+
 /// Six frames while nobody serves: four find descriptors, two do not.
 fn overrun(part: Part, forgets_resume: bool, flush: bool) -> Net {
     let driver = Driver { forgets_resume, ..Driver::ZERO_COPY };
