@@ -79,8 +79,8 @@ params! {
             help ("The loop looks at multiples of this.", "主循环在其整数倍时刻查看。"),
             source "a program";
         /// `HAL_Delay` in the loop.
-        hal_delay: SimSpan = SimSpan::ZERO, range SimSpan::ZERO => SimSpan::s(2), step SimSpan::ms(1),
-            applies restart, name ("HAL_Delay", "HAL_Delay"),
+        hal_delay: SimSpan = SimSpan::ZERO, range SimSpan::ZERO => SimSpan::s(2),
+            step SimSpan::ms(1), applies restart, name ("HAL_Delay", "HAL_Delay"),
             help ("Each round waits this long and serves nothing meanwhile.",
                 "每轮等待这么久，其间不处理任何事。"),
             source "a program";

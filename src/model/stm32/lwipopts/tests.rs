@@ -140,48 +140,50 @@ fn macros_that_explode_have_no_value() {
     assert!(File::read(&format!("{text}#if A39\n#endif\n")).is_err());
 }
 
+/// What random files are made of.
+const PIECES: [&str; 36] = [
+    "#define ",
+    "TCP_MSS",
+    "TCP_WND",
+    " ",
+    "\n",
+    "(",
+    ")",
+    "4 * ",
+    "1460",
+    "/*",
+    "*/",
+    "//",
+    "\\\n",
+    "\\\r\n",
+    "\"",
+    "#if ",
+    "#ifdef ",
+    "#else\n",
+    "#endif\n",
+    "#elif ",
+    "#undef ",
+    "defined",
+    "0x",
+    "08",
+    "é",
+    "?",
+    ":",
+    "&&",
+    "1 / 0",
+    "<<",
+    "99",
+    "LWIP_MIN(",
+    ",",
+    "#",
+    "#ifndef X\n",
+    "MEM_SIZE 1600\n",
+];
+
 /// Pieces of real files in random order, and the files with bytes exchanged: never a panic, and
 /// what can be read can be written and read again.
 #[test]
 fn no_text_makes_the_reader_fall_over() {
-    const PIECES: [&str; 36] = [
-        "#define ",
-        "TCP_MSS",
-        "TCP_WND",
-        " ",
-        "\n",
-        "(",
-        ")",
-        "4 * ",
-        "1460",
-        "/*",
-        "*/",
-        "//",
-        "\\\n",
-        "\\\r\n",
-        "\"",
-        "#if ",
-        "#ifdef ",
-        "#else\n",
-        "#endif\n",
-        "#elif ",
-        "#undef ",
-        "defined",
-        "0x",
-        "08",
-        "é",
-        "?",
-        ":",
-        "&&",
-        "1 / 0",
-        "<<",
-        "99",
-        "LWIP_MIN(",
-        ",",
-        "#",
-        "#ifndef X\n",
-        "MEM_SIZE 1600\n",
-    ];
     let mut state = 0x9E37_79B9_7F4A_7C15_u64;
     let mut next = move |n: usize| {
         state ^= state << 13;
