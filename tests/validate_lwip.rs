@@ -1,4 +1,6 @@
 //! lwIP's model against what a real lwIP did in virtual time: every record, to the last bit.
+//! It runs on an STM32 board on which nothing takes time: that the board adds nothing of its own
+//! to lwIP is proved here too.
 #![cfg(feature = "cli")]
 
 use inflight::cli::validate::{Case, Line, Verdict, replay_all, replay_text};

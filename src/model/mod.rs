@@ -14,6 +14,7 @@ pub mod log;
 pub mod host;
 pub mod message;
 pub mod spread;
+pub mod stm32;
 pub mod tcp;
 pub mod wire;
 

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::plan::{CONNS_LIMIT, Kind, Op, kind, scripted};
 use super::setup::{list, number, number_or, sizes, switch_or};
 use crate::kernel::{SimSpan, SimTime};
+use crate::model::stm32::board::Program as Runs;
 use crate::model::tcp::lwip::memory::PbufId;
 use crate::model::tcp::lwip::{Addr, Answer, App, Event, Fail, Frame, From, PcbId, Stack};
 
@@ -531,4 +532,23 @@ fn hear_nothing(stack: &mut Stack, event: Event) -> Answer {
         stack.core.memory.free(chain);
     }
     Answer::Ok
+}
+
+impl Runs for Program {
+    fn next_due(&self) -> Option<SimTime> {
+        self.next_op_us().map(|us| SimTime::ZERO + SimSpan::us(us))
+    }
+
+    fn begin(&mut self, now: SimTime) {
+        self.now_us = now.ns() / 1_000;
+    }
+
+    fn work(&mut self, _now: SimTime, stack: &mut Stack) {
+        self.run_ops(stack);
+    }
+
+    fn take_frames(&mut self, stack: &mut Stack) -> Vec<Frame> {
+        self.fetch(stack);
+        std::mem::take(&mut self.frames)
+    }
 }

@@ -1,7 +1,7 @@
 //! One record played: two ends, two wires, and the order in which things happen.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, BinaryHeap};
 
 use serde_json::{Value, json};
 
@@ -10,8 +10,9 @@ use super::link::Wire;
 use super::peer::{Peer, Script, Wake};
 use super::setup;
 use crate::kernel::{SimSpan, SimTime};
-use crate::model::tcp::lwip::main_loop::Duty;
-use crate::model::tcp::lwip::{Addr, MainLoop, Stack};
+use crate::model::stm32::board::{Board, Config, Fate, RING_LIMIT};
+use crate::model::stm32::mac::RxFrame;
+use crate::model::tcp::lwip::{Addr, Stack};
 use crate::model::tcp::{Flags, Segment};
 
 /// Most events in a run.
@@ -50,13 +51,10 @@ struct Packet {
     segment: Segment,
 }
 
-/// A stack with its program and its main loop.
+/// A board on which nothing takes time, with its program.
 struct Host {
-    stack: Stack,
+    board: Board,
     program: Program,
-    main_loop: MainLoop,
-    /// Rows of packets that wait for a pass.
-    ring: VecDeque<usize>,
     next_pass: Option<u64>,
 }
 
@@ -91,18 +89,16 @@ impl Host {
     ) -> Result<Host, String> {
         let options = setup::options(&end["options_effective"], &end["version"])?;
         let mtu = setup::number_or(end, "mtu", u64::from(mtu))? as u32;
-        let mut stack = Stack::new(options, mtu);
-        stack.core.netif.tx_max_pbufs = setup::number_or(end, "netif_tx_max_pbufs", 0)? as u32;
-        let mut program = Program::new(&end["app"], who, role, counts_conns)?;
-        program.boot(&mut stack)?;
         let main_loop = setup::main_loop(&end["main_loop"])?;
-        Ok(Host { stack, program, main_loop, ring: VecDeque::new(), next_pass: None })
-    }
-
-    /// When the next pass has something to do.
-    fn next_due(&self) -> Option<u64> {
-        let timer = self.stack.next_wake().map(|t| t.ns() / 1_000);
-        [timer, self.program.next_op_us()].into_iter().flatten().min()
+        if RING_LIMIT < main_loop.rx_ring {
+            return Err(format!("`rx_ring` is above {RING_LIMIT}"));
+        }
+        let mut board = Board::new(Config::without_costs(options, mtu, main_loop));
+        board.stack.core.netif.tx_max_pbufs =
+            setup::number_or(end, "netif_tx_max_pbufs", 0)? as u32;
+        let mut program = Program::new(&end["app"], who, role, counts_conns)?;
+        program.boot(&mut board.stack)?;
+        Ok(Host { board, program, next_pass: None })
     }
 }
 
@@ -193,7 +189,7 @@ impl Sim {
                 json!({ "start_us": start, "done_us": done, "latency_us": done - start })
             })
             .collect();
-        self.played.memory_stats = memory_stats(&self.dut.stack);
+        self.played.memory_stats = memory_stats(&self.dut.board.stack);
         Ok(self.played)
     }
 
@@ -224,12 +220,10 @@ impl Sim {
             return;
         }
         let Some(host) = self.host(side) else { return };
-        if !host.main_loop.has_room(host.ring.len() as u32) {
-            self.played.segments[row]["drop"] = json!("ring");
-            return;
-        }
-        host.ring.push_back(row);
-        self.plan_pass_at(side, now);
+        let frame = RxFrame { addr: packet.addr, segment: packet.segment, tag: row as u64 };
+        host.board.arrive(at_us(now), frame);
+        self.fetch(side);
+        self.plan_pass(side);
     }
 
     fn wake_peer(&mut self, conn: usize, wake: Wake) {
@@ -264,67 +258,35 @@ impl Sim {
             return;
         }
         host.next_pass = None;
-        host.program.now_us = now;
-        for duty in host.main_loop.order {
-            self.serve(side, duty);
-        }
+        host.board.pass(at_us(now), &mut host.program);
         self.fetch(side);
         self.plan_pass(side);
-    }
-
-    fn serve(&mut self, side: Side, duty: Duty) {
-        let now = self.now_us;
-        let at = SimTime::ZERO + SimSpan::us(now);
-        match duty {
-            Duty::Frames => {
-                let Some(host) = self.host(side) else { return };
-                let n = host.main_loop.frames_in_pass(host.ring.len() as u32);
-                for _ in 0..n {
-                    let Some(row) = self.host(side).and_then(|host| host.ring.pop_front()) else {
-                        break;
-                    };
-                    self.take_frame(side, row);
-                }
-            }
-            Duty::Timers => {
-                let Some(host) = self.host(side) else { return };
-                if host.stack.next_wake().is_some_and(|due| due <= at) {
-                    host.stack.check_timeouts(at, &mut host.program);
-                    host.program.fetch(&mut host.stack);
-                }
-            }
-            Duty::App => {
-                let Some(host) = self.host(side) else { return };
-                host.program.run_ops(&mut host.stack);
-            }
-        }
-    }
-
-    fn take_frame(&mut self, side: Side, row: usize) {
-        let now = self.now_us;
-        let packet = self.packets[row];
-        if self.played.segments[row]["rx_us"] != now {
-            self.played.segments[row]["proc_us"] = json!(now);
-        }
-        let Some(host) = self.host(side) else { return };
-        let at = SimTime::ZERO + SimSpan::us(now);
-        let is_taken = host.stack.frame(at, packet.addr, &packet.segment, &mut host.program);
-        host.program.fetch(&mut host.stack);
-        if !is_taken {
-            self.played.segments[row]["drop"] = json!("pool");
-        }
-        // The wire gets the frames in the order in which they were caused.
-        self.fetch(side);
     }
 
     /// Takes what a host's program noted and sends its frames.
     fn fetch(&mut self, side: Side) {
         let Some(host) = self.host(side) else { return };
         let mut log = std::mem::take(&mut host.program.log);
-        let frames = std::mem::take(&mut host.program.frames);
+        let departures = std::mem::take(&mut host.board.departures);
+        let handled = std::mem::take(&mut host.board.handled);
         self.played.events.append(&mut log);
-        for frame in frames.iter().filter(|frame| frame.is_sent) {
-            let packet = self.packet(side, frame.addr, frame.segment);
+        for report in handled {
+            let at = report.at.ns() / 1_000;
+            let row = &mut self.played.segments[report.tag as usize];
+            let drop = match report.fate {
+                Fate::Taken => None,
+                Fate::NoPbuf => Some("pool"),
+                Fate::Lost(_) => Some("ring"),
+            };
+            if drop != Some("ring") && row["rx_us"] != at {
+                row["proc_us"] = json!(at);
+            }
+            if let Some(why) = drop {
+                row["drop"] = json!(why);
+            }
+        }
+        for departure in departures {
+            let packet = self.packet(side, departure.frame.addr, departure.frame.segment);
             self.send(side, packet);
         }
     }
@@ -381,28 +343,21 @@ impl Sim {
         }
     }
 
-    /// Plans the pass that what is due next needs.
+    /// Plans the next pass of a main loop.
     fn plan_pass(&mut self, side: Side) {
         let now = self.now_us;
         let Some(host) = self.host(side) else { return };
-        if !host.ring.is_empty() {
-            let next = host.main_loop.pass_after(SimTime::ZERO + SimSpan::us(now)).ns() / 1_000;
-            self.plan_pass_at(side, next);
-        }
-        let due = self.host(side).and_then(|host| host.next_due());
-        if let Some(due) = due {
-            self.plan_pass_at(side, due.max(now));
-        }
-    }
-
-    fn plan_pass_at(&mut self, side: Side, at: u64) {
-        let Some(host) = self.host(side) else { return };
-        let pass = host.main_loop.pass_at(SimTime::ZERO + SimSpan::us(at)).ns() / 1_000;
+        let Some(pass) = host.board.next_pass(&host.program) else { return };
+        let pass = (pass.ns() / 1_000).max(now);
         if host.next_pass.is_none_or(|next| pass < next) {
             host.next_pass = Some(pass);
             self.push(pass, Event::Pass(side));
         }
     }
+}
+
+fn at_us(us: u64) -> SimTime {
+    SimTime::ZERO + SimSpan::us(us)
 }
 
 fn flag_text(flags: Flags) -> String {

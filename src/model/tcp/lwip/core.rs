@@ -55,6 +55,8 @@ pub struct Netif {
     pub tx_max_pbufs: u32,
     /// So many of the next frames are refused.
     pub tx_fail: u32,
+    /// So many frames find a descriptor before the driver runs again; `u32::MAX` = any number.
+    pub tx_room: u32,
     /// What was handed over, in order, until somebody takes it away.
     pub frames: Vec<Frame>,
 }
@@ -70,6 +72,12 @@ pub struct TcpStats {
     pub drop: u32,
     /// Failures for want of memory or queue.
     pub memerr: u32,
+    /// Calls of `tcp_write`, refused ones too: work for the processor.
+    pub writes: u32,
+    /// Bytes that they queued.
+    pub written: u64,
+    /// Segments freed.
+    pub freed: u32,
 }
 
 /// Options, memory, time and the way out.
@@ -96,6 +104,7 @@ pub struct Core {
 impl Core {
     /// Frees a segment and its data. `tcp.c:tcp_seg_free`.
     pub fn free_seg(&mut self, seg: TcpSeg) {
+        self.stats.freed += 1;
         self.memory.free(seg.chain);
         self.memory.tcp_seg.give();
     }
@@ -113,7 +122,11 @@ impl Core {
         let too_long = 0 < netif.tx_max_pbufs && netif.tx_max_pbufs < n_pbufs;
         let fails = 0 < netif.tx_fail;
         netif.tx_fail = netif.tx_fail.saturating_sub(1);
-        let is_sent = !too_long && !fails;
+        let is_full = netif.tx_room == 0;
+        let is_sent = !too_long && !fails && !is_full;
+        if is_sent && netif.tx_room != u32::MAX {
+            netif.tx_room -= 1;
+        }
         netif.frames.push(Frame { addr, pcb, segment, n_pbufs, is_sent });
         if is_sent { Ok(()) } else { Err(Fail::If) }
     }

@@ -50,6 +50,7 @@ impl Pcb {
     /// Sends nothing: without [`Pcb::output`] the bytes leave with the next segment that arrives
     /// or with the next slow tick.
     pub fn write(&mut self, core: &mut Core, len: u32, from: From, more: bool) -> Result<(), Fail> {
+        core.stats.writes += 1;
         self.write_checks(core, len)?;
         let half = self.snd_wnd_max.min(0xFFFF) / 2;
         let mss_local = if half == 0 { self.mss } else { self.mss.min(half) };
@@ -85,6 +86,7 @@ impl Pcb {
         };
         self.commit_tail(core, n_before, tail);
         self.unsent_oversize = writing.oversize;
+        core.stats.written += u64::from(len);
         self.snd_lbb += u64::from(len);
         self.snd_buf -= len;
         self.snd_queuelen = writing.queuelen;

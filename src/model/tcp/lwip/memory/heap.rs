@@ -32,6 +32,8 @@ pub struct Heap {
     pub usage: Usage,
     /// Bytes of a block's header.
     pub header: u32,
+    /// Blocks that searches passed over: work for the processor.
+    pub passed: u64,
     /// By place; never empty, and the first begins at 0.
     blocks: Vec<Block>,
     /// Index of the lowest free block; `blocks.len()` if all are in use. `mem.c:lfree`.
@@ -45,6 +47,7 @@ impl Heap {
         Heap {
             usage: Usage { avail: aligned(mem_size), ..Usage::default() },
             header,
+            passed: 0,
             blocks: vec![Block { at: 0, used: false }],
             lowest_free: 0,
         }
@@ -66,6 +69,7 @@ impl Heap {
             }
             let room = self.end_of(index) - at - self.header;
             if used || room < size {
+                self.passed += 1;
                 continue;
             }
             if size + self.header + MIN_SIZE <= room {

@@ -37,6 +37,8 @@ pub struct Memory {
     pub pbuf: Pool,
     /// `MEMP_PBUF_POOL`: receive buffers.
     pub pbuf_pool: Pool,
+    /// Receive buffers of a driver that does not copy (`pbuf_custom`); none without one.
+    pub custom: Pool,
     /// The receive pool ran dry, and the next check of timers frees data out of order.
     /// `pbuf.c:pbuf_free_ooseq_pending`.
     pub free_ooseq_pending: bool,
@@ -57,6 +59,7 @@ impl Memory {
             tcp_seg: Pool::new(options.memp_num_tcp_seg),
             pbuf: Pool::new(options.memp_num_pbuf),
             pbuf_pool: Pool::new(options.pbuf_pool_size),
+            custom: Pool::new(0),
             free_ooseq_pending: false,
             pool_bufsize: aligned(options.pbuf_pool_bufsize),
             pbufs: Vec::new(),

@@ -50,6 +50,8 @@ pub enum PbufKind {
     },
     /// `PBUF_POOL`: a receive buffer.
     Pool,
+    /// `pbuf_custom`: a buffer of the driver, which gets it back when it is freed.
+    Custom,
 }
 
 /// One piece of a chain.
@@ -115,6 +117,12 @@ impl Memory {
         }
     }
 
+    /// Makes a packet of a driver's buffer that was taken from [`Memory::custom`] before.
+    /// `pbuf.c:pbuf_alloced_custom`.
+    pub fn adopt_custom(&mut self, bytes: u32) -> PbufId {
+        self.put(PbufKind::Custom, bytes)
+    }
+
     /// Holds a chain once more. `pbuf.c:pbuf_ref`.
     pub fn hold(&mut self, chain: PbufId) {
         self.piece_mut(chain).refs += 1;
@@ -136,6 +144,7 @@ impl Memory {
                 PbufKind::Ram { at, .. } => self.heap.free(at),
                 PbufKind::Rom { .. } => self.pbuf.give(),
                 PbufKind::Pool => self.pbuf_pool.give(),
+                PbufKind::Custom => self.custom.give(),
             }
             self.free.push(id.0);
             n_freed += 1;
