@@ -13,6 +13,7 @@ pub mod group;
 pub mod log;
 pub mod host;
 pub mod message;
+pub mod redis;
 pub mod spread;
 pub mod tcp;
 pub mod wire;

@@ -18,6 +18,7 @@ pub mod lwip;
 pub mod linux_tcp;
 pub mod queueing;
 mod read;
+pub mod redis;
 pub mod timing;
 
 /// Largest record that is read.
@@ -82,6 +83,7 @@ pub const REPLAYERS: &[(&str, Replayer)] = &[
     (lwip::unit::PBUF_SCHEMA, lwip::unit::replay_pbuf),
     (linux_tcp::SCHEMA, linux_tcp::replay),
     (queueing::SCHEMA, queueing::replay),
+    (redis::SCHEMA, redis::replay),
     (timing::SCHEMA, timing::replay),
 ];
 
