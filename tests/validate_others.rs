@@ -173,7 +173,8 @@ fn falsified_sentences_are_noticed() {
         ("/nats/1/steps/4/0", json!("t~1.6")),
         ("/nats/1/note", json!("ack_wait (0.4 s), nak with delay 0.9 s, max_deliver=2")),
         ("/nats/2/steps/0/1/1", json!("m3")),
-        ("/nats/2/steps/1/1", json!(1)),
+        // Any other number only says that more was published.
+        ("/nats/2/steps/1/1", json!(0)),
         ("/nats/2/steps/2/1", json!("nats: BadRequestError: code=400 err_code=10099")),
         ("/beanstalk/0/steps/4/2", json!("RESERVED b")),
         ("/beanstalk/1/steps/3/1", json!(1.8)),

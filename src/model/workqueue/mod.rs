@@ -430,13 +430,15 @@ impl WorkQueue {
     }
 
     fn held_by(&self, worker: WorkerNo) -> Vec<JobId> {
-        let is_theirs = |id: &JobId| matches!(self.jobs[id].state, JobState::Reserved { by, .. } if by == worker);
-        self.due.iter().map(|(_, id)| *id).filter(is_theirs).collect()
+        self.due.iter().map(|(_, id)| *id).filter(|id| self.is_held(*id, worker)).collect()
     }
 
     fn soonest_due(&self, worker: WorkerNo) -> Option<SimTime> {
-        let is_theirs = |id: &JobId| matches!(self.jobs[id].state, JobState::Reserved { by, .. } if by == worker);
-        self.due.iter().find(|(_, id)| is_theirs(id)).map(|(at, _)| *at)
+        self.due.iter().find(|(_, id)| self.is_held(*id, worker)).map(|(at, _)| *at)
+    }
+
+    fn is_held(&self, id: JobId, worker: WorkerNo) -> bool {
+        matches!(self.jobs[&id].state, JobState::Reserved { by, .. } if by == worker)
     }
 
     /// Whether a job that this worker holds ends within the safety margin.
