@@ -14,6 +14,8 @@ mod reply;
 mod run;
 mod stream;
 mod stream_run;
+#[cfg(test)]
+mod tests;
 mod waiting;
 
 use std::collections::BTreeMap;
