@@ -9,7 +9,9 @@ use inflight::model::redis::{
     self, AutoClaim, Block, Command, EntryId, Pending, ReadFrom, ReadGroup, Redis, Reply, Side,
     StartId,
 };
-use inflight::model::workqueue::{Answer, Body, JobId, JobState, Request, WorkQueue, WorkerNo};
+use inflight::model::workqueue::{
+    self, Answer, Body, JobId, JobState, Request, WorkQueue, WorkerNo,
+};
 use proptest::prelude::*;
 
 fn at(ms: u64) -> SimTime {
@@ -49,6 +51,18 @@ fn count_deliveries(out: &[nats::Effect], acked: &BTreeSet<u64>, count: &mut BTr
         let n = count.entry(delivery.seq).or_default();
         *n += 1;
         assert_eq!(delivery.n, *n);
+    }
+}
+
+/// Whoever was given a job holds it.
+fn judge_reserved(queue: &WorkQueue, out: &[workqueue::Effect]) {
+    for effect in out {
+        if let Answer::Reserved(id, _) = effect.answer {
+            let state = queue.job(id).map(|job| job.state);
+            let is_theirs =
+                matches!(state, Some(JobState::Reserved { by, .. }) if by == effect.worker);
+            assert!(is_theirs, "{state:?}");
+        }
     }
 }
 
@@ -170,6 +184,8 @@ proptest! {
             let worker = workers[usize::from(who)];
             let mut out = Vec::new();
             queue.on_wake(at(ms), &mut out);
+            judge_reserved(&queue, &out);
+            out.clear();
             let job = JobId(pick + 1);
             let (priority, delay) = (u32::from(who), SimSpan::ms(pick * 100));
             let request = match kind {
@@ -193,14 +209,7 @@ proptest! {
                     }
                 }
             }
-            for effect in out {
-                if let Answer::Reserved(id, _) = effect.answer {
-                    let state = queue.job(id).map(|job| job.state);
-                    let is_theirs =
-                        matches!(state, Some(JobState::Reserved { by, .. }) if by == effect.worker);
-                    prop_assert!(is_theirs, "{:?}", state);
-                }
-            }
+            judge_reserved(&queue, &out);
             let gauges = queue.gauges();
             let n = gauges.n_ready + gauges.n_reserved + gauges.n_delayed + gauges.n_buried;
             prop_assert_eq!(n as usize, alive.len());

@@ -185,8 +185,8 @@ impl WorkQueue {
         request: Request,
         out: &mut Vec<Effect>,
     ) {
+        self.on_wake(now, out);
         assert!(!self.is_waiting(worker), "a connection that waits is not read");
-        self.return_due(now);
         if let Some(answer) = self.answer(now, worker, request) {
             out.push(Effect { worker, answer });
         }
@@ -194,32 +194,24 @@ impl WorkQueue {
     }
 
     /// Makes delayed jobs ready, takes jobs back whose time to run is over, ends waits.
+    ///
+    /// A late wake does all of it at its own time, one after the other.
     pub fn on_wake(&mut self, now: SimTime, out: &mut Vec<Effect>) {
-        self.return_due(now);
-        self.serve(now, out);
-        let mut at = 0;
-        while let Some(waiting) = self.waiting.get(at).copied() {
-            let is_over = waiting.until.is_some_and(|until| until <= now);
-            let answer = if self.is_soon_due(now, waiting.worker) {
-                Answer::DeadlineSoon
-            } else if is_over {
-                Answer::TimedOut
-            } else {
-                at += 1;
-                continue;
-            };
-            self.waiting.remove(at);
-            out.push(Effect { worker: waiting.worker, answer });
+        // Each turn moves a job or ends a wait.
+        while let Some(at) = self.next_wake().filter(|at| *at <= now) {
+            self.return_due(at);
+            self.serve(at, out);
+            self.end_waits(at, out);
         }
     }
 
     /// The connection is lost: it waits no longer, and its jobs are ready again at once.
     pub fn disconnect(&mut self, now: SimTime, worker: WorkerNo, out: &mut Vec<Effect>) {
+        self.on_wake(now, out);
         self.waiting.retain(|waiting| waiting.worker != worker);
         for id in self.held_by(worker) {
             self.set_state(id, JobState::Ready);
         }
-        self.return_due(now);
         self.serve(now, out);
     }
 
@@ -382,6 +374,24 @@ impl WorkQueue {
             let until = now.saturating_add(job.ttr);
             self.set_state(id, JobState::Reserved { by: worker, until });
             out.push(Effect { worker, answer: Answer::Reserved(id, job.body) });
+        }
+    }
+
+    /// Tells those whose wait is over, or who hold a job that is soon due.
+    fn end_waits(&mut self, now: SimTime, out: &mut Vec<Effect>) {
+        let mut index = 0;
+        while let Some(waiting) = self.waiting.get(index).copied() {
+            let is_over = waiting.until.is_some_and(|until| until <= now);
+            let answer = if self.is_soon_due(now, waiting.worker) {
+                Answer::DeadlineSoon
+            } else if is_over {
+                Answer::TimedOut
+            } else {
+                index += 1;
+                continue;
+            };
+            self.waiting.remove(index);
+            out.push(Effect { worker: waiting.worker, answer });
         }
     }
 

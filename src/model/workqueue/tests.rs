@@ -110,3 +110,14 @@ fn a_lost_connection_gives_its_jobs_back_in_their_order() {
         assert_eq!(ask(&mut queue, 0, b, TRY), reserved(b, id));
     }
 }
+
+#[test]
+fn a_late_wake_gives_nothing_to_whose_wait_was_over() {
+    let (mut queue, [a, b, _]) = queue();
+    ask(&mut queue, 0, a, put(1, 700, 60));
+    ask(&mut queue, 0, b, Request::Reserve { timeout: Some(SimSpan::ms(50)) });
+    let mut out = Vec::new();
+    queue.on_wake(at(800), &mut out);
+    assert_eq!(out, [Effect { worker: b, answer: Answer::TimedOut }]);
+    assert_eq!(queue.gauges().n_ready, 1);
+}
