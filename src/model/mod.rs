@@ -10,13 +10,18 @@ pub mod command;
 pub mod fact;
 pub mod ground;
 pub mod group;
+pub mod guarantee;
 pub mod log;
 pub mod host;
 pub mod message;
+pub mod mqtt;
+pub mod nats;
+pub mod redis;
 pub mod spread;
 pub mod stm32;
 pub mod tcp;
 pub mod wire;
+pub mod workqueue;
 
 pub use command::{Command, Node};
 pub use fact::{Cause, Fact, FactLog, Why};

@@ -12,12 +12,15 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 pub mod amqp;
+pub mod extras;
 pub mod group;
 pub mod log;
 pub mod lwip;
 pub mod linux_tcp;
+pub mod machines;
 pub mod queueing;
 mod read;
+pub mod redis;
 pub mod timing;
 
 /// Largest record that is read.
@@ -67,6 +70,7 @@ pub type Replayer = fn(&Value) -> Vec<Case>;
 /// Which schema is replayed by whom.
 pub const REPLAYERS: &[(&str, Replayer)] = &[
     (amqp::SCHEMA, amqp::replay),
+    (extras::SCHEMA, extras::replay),
     (group::ASSIGN_SCHEMA, group::replay_assign),
     (group::COMMIT_SCHEMA, group::replay_commit),
     (group::REBALANCE_SCHEMA, group::replay_rebalance),
@@ -81,7 +85,9 @@ pub const REPLAYERS: &[(&str, Replayer)] = &[
     (lwip::unit::HEAP_SCHEMA, lwip::unit::replay_heap),
     (lwip::unit::PBUF_SCHEMA, lwip::unit::replay_pbuf),
     (linux_tcp::SCHEMA, linux_tcp::replay),
+    (machines::SCHEMA, machines::replay),
     (queueing::SCHEMA, queueing::replay),
+    (redis::SCHEMA, redis::replay),
     (timing::SCHEMA, timing::replay),
 ];
 

@@ -1,0 +1,66 @@
+//! Packets, from clients and to clients. MQTT 3.1.1 section 3.
+
+use super::{Qos, Text};
+
+/// A packet's number within a session and direction; 0 is none.
+pub type Mid = u16;
+
+/// A message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Publish {
+    /// Where to.
+    pub topic: Text,
+    /// What; an empty one deletes a retained message.
+    pub payload: Text,
+    /// Quality of service.
+    pub qos: Qos,
+    /// It may have been sent before.
+    pub dup: bool,
+    /// From a client: keep it. To a client: it was kept.
+    pub retain: bool,
+    /// Its packet number; 0 with QoS 0.
+    pub mid: Mid,
+}
+
+/// What a connected client sends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FromClient {
+    /// SUBSCRIBE: filters with the highest quality wanted.
+    Subscribe(Mid, Vec<(Text, Qos)>),
+    /// UNSUBSCRIBE.
+    Unsubscribe(Mid, Vec<Text>),
+    /// PUBLISH.
+    Publish(Publish),
+    /// PUBACK: a QoS 1 message arrived.
+    PubAck(Mid),
+    /// PUBREC: a QoS 2 message arrived.
+    PubRec(Mid),
+    /// PUBREL: a QoS 2 message may be handed on.
+    PubRel(Mid),
+    /// PUBCOMP: a QoS 2 message is done.
+    PubComp(Mid),
+}
+
+/// What a client receives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ToClient {
+    /// CONNACK.
+    ConnAck {
+        /// The broker knows the session.
+        session_present: bool,
+    },
+    /// SUBACK with the granted qualities.
+    SubAck(Mid, Vec<Qos>),
+    /// UNSUBACK.
+    UnsubAck(Mid),
+    /// PUBLISH.
+    Publish(Publish),
+    /// PUBACK.
+    PubAck(Mid),
+    /// PUBREC.
+    PubRec(Mid),
+    /// PUBREL.
+    PubRel(Mid),
+    /// PUBCOMP.
+    PubComp(Mid),
+}
