@@ -143,8 +143,14 @@ impl JetStream {
         JetStream { stream: Stream::new(config), consumers: Vec::new() }
     }
 
-    /// A new consumer, from the oldest message on.
-    pub fn add_consumer(&mut self, config: ConsumerConfig) -> Result<ConsumerNo, JetStreamError> {
+    /// A new consumer, from the oldest message on. No wait at all means the default one.
+    pub fn add_consumer(
+        &mut self,
+        mut config: ConsumerConfig,
+    ) -> Result<ConsumerNo, JetStreamError> {
+        if config.ack_wait.is_zero() {
+            config.ack_wait = ConsumerConfig::default().ack_wait;
+        }
         if CONSUMERS_LIMIT <= self.consumers.len() as u32 {
             return Err(JetStreamError::TooManyConsumers);
         }
@@ -179,8 +185,9 @@ impl JetStream {
         message: Stored,
         out: &mut Vec<Effect>,
     ) -> Result<Published, Refused> {
-        let published = self.stream.publish(now, key, message)?;
         self.on_wake(now, out);
+        let published = self.stream.publish(now, key, message)?;
+        self.turn(now, out);
         Ok(published)
     }
 
@@ -196,13 +203,14 @@ impl JetStream {
         expires: SimSpan,
         out: &mut Vec<Effect>,
     ) {
+        self.on_wake(now, out);
         let requests = &mut self.consumers[no.0 as usize].requests;
         if WAITING_LIMIT <= requests.len() as u32 {
             out.push(Effect::RequestOver(no));
         } else if 0 < n {
             requests.push_back(Request { n_left: n, until: now.saturating_add(expires) });
         }
-        self.on_wake(now, out);
+        self.turn(now, out);
     }
 
     /// A message is done; false when it was not outstanding. A work queue removes it.
@@ -237,16 +245,14 @@ impl JetStream {
     }
 
     /// Puts what was not acknowledged in time in line again, delivers, and ends requests.
+    ///
+    /// A late wake does all of it at its own time, one after the other.
     pub fn on_wake(&mut self, now: SimTime, out: &mut Vec<Effect>) {
-        for (index, consumer) in self.consumers.iter_mut().enumerate() {
-            let no = ConsumerNo(index as u32);
-            consumer.line_up(now, no, out);
-            consumer.deliver(now, no, &self.stream, out);
-            let n_before = consumer.requests.len();
-            consumer.requests.retain(|request| now < request.until);
-            let n_over = n_before - consumer.requests.len();
-            out.extend((0..n_over).map(|_| Effect::RequestOver(no)));
+        // Each turn makes something due later or ends a request.
+        while let Some(at) = self.next_wake().filter(|at| *at <= now) {
+            self.turn(at, out);
         }
+        self.turn(now, out);
     }
 
     /// Earliest time at which a message is due again or a request ends.
@@ -272,6 +278,18 @@ impl JetStream {
     /// The stream.
     pub fn stream(&self) -> &Stream {
         &self.stream
+    }
+
+    fn turn(&mut self, now: SimTime, out: &mut Vec<Effect>) {
+        for (index, consumer) in self.consumers.iter_mut().enumerate() {
+            let no = ConsumerNo(index as u32);
+            consumer.line_up(now, no, out);
+            consumer.deliver(now, no, &self.stream, out);
+            let n_before = consumer.requests.len();
+            consumer.requests.retain(|request| now < request.until);
+            let n_over = n_before - consumer.requests.len();
+            out.extend((0..n_over).map(|_| Effect::RequestOver(no)));
+        }
     }
 }
 
@@ -435,5 +453,18 @@ mod tests {
         stream.fetch(at(0), no, 1, SimSpan::s(1), &mut out);
         stream.ack(at(0), no, 1, &mut out);
         assert_eq!(stream.gauges().n_messages, 1);
+    }
+
+    #[test]
+    fn a_late_wake_gives_nothing_to_a_request_that_was_over() {
+        let mut stream = stream(1, StreamConfig::default());
+        let no = stream.add_consumer(quick()).expect("it is the first");
+        let mut out = Vec::new();
+        stream.fetch(at(0), no, 9, SimSpan::ms(300), &mut out);
+        out.clear();
+        stream.on_wake(at(900), &mut out);
+        assert_eq!(out, [Effect::RequestOver(no)]);
+        stream.fetch(at(900), no, 9, SimSpan::ms(300), &mut out);
+        assert_eq!(out[1..], [deliver(no, 1, 2)]);
     }
 }
