@@ -33,8 +33,8 @@ const METER: &str = "
 /// A thousand messages a second on a path of ten seconds: 10 000 dots at once, none aggregated.
 const DOTS: &str = "#v1/first-message?producer.rate=1000/s&path.delay=10s&consumer.service=100us\
                     &until=60s&t=14s";
-/// A run of some hundred thousand events.
-const LONG: &str = "#v1/competing-consumers?until=1h&producer.rate=60/s&t=1h";
+/// A run of a million events.
+const LONG: &str = "#v1/competing-consumers?until=93min&t=93min";
 
 async fn metered(page: &Page, address: &str) {
     let source = json!({ "source": METER });
