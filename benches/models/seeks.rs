@@ -11,7 +11,7 @@ format = 1
 id = "seeks"
 title = { en = "A long run", zh = "长时间运行" }
 seed = 5
-until = "1600s"
+until = "3000s"
 
 [[actor]]
 id = "producer"
