@@ -15,7 +15,7 @@ fn is_fresh(path: &str, text: &str) {
         std::fs::write(&file, text).expect("the file can be written");
     }
     let there = std::fs::read_to_string(&file).unwrap_or_default();
-    assert!(there == text, "{path} is stale; run UPDATE=1 cargo test --test generated");
+    assert!(there == text, "{path} is stale; run UPDATE=1 cargo test --test native generated");
 }
 
 #[test]

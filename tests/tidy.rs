@@ -170,6 +170,18 @@ fn fail_if_any(what: &str, found: Vec<String>) {
 }
 
 #[test]
+fn no_test_file_is_forgotten() {
+    let list = fs::read_to_string(top().join("tests/native.rs")).unwrap();
+    let own = ["native", "alloc"];
+    for entry in fs::read_dir(top().join("tests")).unwrap().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let Some(stem) = name.strip_suffix(".rs") else { continue };
+        let listed = list.lines().any(|line| line == format!("mod {stem};"));
+        assert!(listed || own.contains(&stem), "tests/native.rs does not list tests/{name}");
+    }
+}
+
+#[test]
 fn a_module_names_only_what_stands_to_its_left() {
     let mut wrong = Vec::new();
     for source in sources(&["src"]) {

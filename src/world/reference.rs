@@ -17,7 +17,7 @@ pub fn markdown() -> String {
     let mut out = String::from(
         "# Parameters\n\n\
          This page is made from the declarations in the code; a test keeps it fresh \
-         (`UPDATE=1 cargo test --test generated`).\n\
+         (`UPDATE=1 cargo test --test native generated`).\n\
          A parameter's path is the id of its actor, group or channel, a dot and the key: \
          `producer.rate`, `consumer-2.service`.\n\
          Live parameters change while a run goes on; the others start it anew.\n\n\

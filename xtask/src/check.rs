@@ -113,7 +113,7 @@ fn before_the_page<T>(
     browser::set_up_npm()?;
     let modules = tools::node_modules().ok_or("axe-core is needed for the browser tests")?;
     let built = site::build(&root().join("target/site"))?;
-    let binary = step("the command line", site::native_binary)?;
+    let binary = step("the command line", || site::native_binary(true))?;
     let answer = step(what, || {
         let page = Server::page(&binary, &built.folder)?;
         let driver = Server::driver(&programs)?;

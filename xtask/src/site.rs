@@ -31,7 +31,7 @@ pub fn serve(args: &[&str]) -> Outcome {
     if let Err(line) = site.within_budget() {
         println!("==> {line}");
     }
-    let server = step("the command line", native_binary)?;
+    let server = step("the command line", || native_binary(false))?;
     let mut serve = command(server);
     serve.arg("serve").arg("--root").arg(site.folder).arg("--port").arg(port.to_string());
     if opens && port != 0 {
@@ -66,11 +66,18 @@ fn serve_options(args: &[&str]) -> Outcome<(u16, bool)> {
     Ok((port, opens))
 }
 
-/// Builds the command `inflight` without the page and says where it lies.
-pub fn native_binary() -> Outcome<PathBuf> {
+/// Builds the command `inflight` and says where it lies: for `serve` without the page's
+/// dependencies, for tests as the native tests before them have left it.
+pub fn native_binary(is_for_tests: bool) -> Outcome<PathBuf> {
     let mut build = cargo();
-    build.args(["build", "--locked", "--bin", "inflight", "--no-default-features", "--features"]);
-    build.args(["cli", "--message-format", "json-render-diagnostics"]);
+    build.args(["build", "--locked", "--bin", "inflight"]);
+    if is_for_tests {
+        // The same packages as in the tests, so that dependencies have the same features.
+        build.args(["--workspace", "--exclude", "inflight-browser-tests"]);
+    } else {
+        build.args(["--no-default-features", "--features", "cli"]);
+    }
+    build.args(["--message-format", "json-render-diagnostics"]);
     let out = build.stderr(std::process::Stdio::inherit()).output();
     let out = out.map_err(|e| format!("cannot run cargo: {e}"))?;
     if !out.status.success() {
