@@ -111,11 +111,21 @@ pub enum Cause {
     HeadOfLine,
     /// TCP: it is in the receive buffer, and its reader has not read it.
     Unread,
+    /// The other parts of the same message have not come yet.
+    OtherParts,
+    /// Its holder asked another service, and has no answer yet.
+    Downstream,
+    /// The broker works on it: routing, checking, encrypting.
+    BrokerWork,
+    /// The broker's disk writes it.
+    Disk,
+    /// The broker takes nothing from publishers: its memory or its disk is nearly full.
+    Alarm,
 }
 
 impl Cause {
     /// Every cause, in the order of the stacked chart from below.
-    pub const ALL: [Cause; 23] = [
+    pub const ALL: [Cause; 28] = [
         Cause::Sender,
         Cause::BackPressure,
         Cause::Retry,
@@ -139,6 +149,11 @@ impl Cause {
         Cause::Retransmission,
         Cause::HeadOfLine,
         Cause::Unread,
+        Cause::OtherParts,
+        Cause::Downstream,
+        Cause::BrokerWork,
+        Cause::Disk,
+        Cause::Alarm,
     ];
 
     /// How many there are.
@@ -175,6 +190,11 @@ impl Cause {
             Cause::Retransmission => "retransmission",
             Cause::HeadOfLine => "head-of-line",
             Cause::Unread => "unread",
+            Cause::OtherParts => "other-parts",
+            Cause::Downstream => "downstream",
+            Cause::BrokerWork => "broker-work",
+            Cause::Disk => "disk",
+            Cause::Alarm => "alarm",
         }
     }
 
@@ -204,6 +224,11 @@ impl Cause {
             Cause::Retransmission => Text { en: "lost and not resent yet", zh: "等待重传" },
             Cause::HeadOfLine => Text { en: "behind a missing segment", zh: "队头阻塞" },
             Cause::Unread => Text { en: "not read yet", zh: "尚未读取" },
+            Cause::OtherParts => Text { en: "waiting for other parts", zh: "等待其余部分" },
+            Cause::Downstream => Text { en: "another service", zh: "等待下游服务" },
+            Cause::BrokerWork => Text { en: "broker's own work", zh: "代理自身处理" },
+            Cause::Disk => Text { en: "writing to disk", zh: "写入磁盘" },
+            Cause::Alarm => Text { en: "broker's alarm", zh: "代理资源告警" },
         }
     }
 }

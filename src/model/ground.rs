@@ -101,6 +101,8 @@ pub enum Purpose {
     Reorder = 10,
     /// Whether a packet arrives twice.
     Duplicate = 11,
+    /// Whether work takes its rare, other time.
+    Rare = 12,
 }
 
 /// An actor's end of a channel.
@@ -275,7 +277,7 @@ impl<'a> Ctx<'a> {
     pub fn new_message(&mut self, key: u32, bytes: u32) -> Message {
         self.ground.newest.0 += 1;
         let (id, born) = (self.ground.newest, self.ground.now);
-        Message { id, key, bytes, born, expiration_ms: None, priority: 0 }
+        Message { id, root: id, key, bytes, born, expiration_ms: None, priority: 0 }
     }
 
     /// The `index`-th draw of this actor for `purpose`.

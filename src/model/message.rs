@@ -59,6 +59,8 @@ pub struct Message {
     pub key: u32,
     /// Its body's size in bytes.
     pub bytes: u32,
+    /// The message that it is a copy of; its own number when it is none.
+    pub root: MsgId,
     /// When it was made.
     pub born: SimTime,
     /// How long it may wait in a queue, in ms; `None`: for ever.

@@ -103,6 +103,11 @@ pub const fn fill_of(cause: Cause) -> (Token, Pattern) {
         Cause::Retransmission => (Token::CauseRto, Pattern::Solid),
         Cause::HeadOfLine => (Token::CauseHeadOfLine, Pattern::Solid),
         Cause::Unread => (Token::CauseCpu, Pattern::Lines),
+        Cause::OtherParts => (Token::CauseHeadOfLine, Pattern::Dots),
+        Cause::Downstream => (Token::CauseProcessing, Pattern::Lines),
+        Cause::BrokerWork => (Token::CauseCpu, Pattern::Solid),
+        Cause::Disk => (Token::CauseCopyDma, Pattern::Solid),
+        Cause::Alarm => (Token::CauseNoBuffer, Pattern::Dots),
     }
 }
 

@@ -8,13 +8,15 @@
 use std::collections::VecDeque;
 
 use crate::kernel::{SimSpan, SimTime};
-use crate::model::actor::workers::{By, Job, Service, Workers};
+use crate::model::actor::parts::Parts;
+use crate::model::actor::shares;
+use crate::model::actor::workers::{By, Job, Order, Service, Workers};
 use crate::model::command::Node;
 use crate::model::fact::{Cause, Fact, Why};
-use crate::model::ground::{Ctx, Lane};
+use crate::model::ground::{Ctx, Lane, Purpose};
 use crate::model::message::Parcel;
 use crate::model::spread::Spread;
-use crate::param::{Amount, Ppm, Reason, Spans, Value, Words};
+use crate::param::{Amount, Lines, Ppm, Reason, Spans, Value, Words};
 
 choices! {
     /// When a consumer acknowledges.
@@ -95,6 +97,43 @@ params! {
             help ("How long each message takes, in the order of starting; then as set above.",
                 "按开始顺序，每条消息的处理时间；用完后按上面的设置。"),
             source "trace-driven simulation";
+        /// Further work for each KiB of a message.
+        per_kib: SimSpan = SimSpan::ZERO, range SimSpan::ZERO => SimSpan::s(3_600), scale log,
+            slider SimSpan::us(1) => SimSpan::s(1), applies live,
+            name ("Work per KiB", "每 KiB 处理时间"),
+            help ("How much longer a message takes for each KiB of its body.",
+                "消息体每 KiB 额外所需的时间。"),
+            source "our own model";
+        /// The part of messages that take another time.
+        rare_share: Ppm = Ppm(0), range Ppm(0) => Ppm(1_000_000), step Ppm(1_000), applies live,
+            name ("Rare work: share", "少数消息占比"),
+            help ("Which part of the messages takes the time below instead.",
+                "这部分消息改用下面的处理时间。"),
+            source "service time of two values, M/G/1";
+        /// How long these take.
+        rare_service: SimSpan = SimSpan::s(1), range SimSpan::ZERO => SimSpan::s(3_600), scale log,
+            slider SimSpan::us(100) => SimSpan::s(60), applies live,
+            name ("Rare work: takes", "少数消息耗时"),
+            help ("How long these take, always.", "这些消息固定的处理时间。"),
+            source "service time of two values, M/G/1";
+        /// Who is served first of what waits in its own memory.
+        order: Order = Order::AsTheyCome, choice, applies live,
+            name ("Order of work", "处理顺序"),
+            help ("Who is served first of what waits in its own memory.",
+                "自身缓冲中的消息谁先处理。"),
+            source "head-of-line and preemptive-resume priority, Kleinrock 1976";
+        /// How many copies of a message it waits for.
+        join: Amount = Amount(1), range Amount(1) => Amount(64), step Amount(1), applies restart,
+            name ("Parts to wait for", "等待份数"),
+            help ("How many copies of a message must be here before their work begins.",
+                "同一消息的几份副本到齐后才开始处理。"),
+            source "fork-join queue, Flatto and Hahn 1984";
+        /// Which part of its messages goes on by each of its ways out.
+        shares: Lines = Lines::NONE, lines shares::check, applies restart,
+            name ("Shares of ways out", "各出口占比"),
+            help ("Parts by channel, in their order; the rest ends here. None: one after the other.",
+                "按通路顺序的占比，余下的在此结束；不写则轮流。"),
+            source "routing probabilities, Jackson 1957";
     }
 }
 
@@ -108,13 +147,29 @@ pub struct Consumer {
     /// Worked on, and waiting for the next place to take it: back-pressure.
     pub outgoing: VecDeque<Job>,
     next_output: u16,
+    /// Parts of messages that are worked on together.
+    pub parts: Parts,
+    /// The parts of `params.shares` in millionths.
+    shares: Vec<u32>,
+    /// The way out that was drawn for the next message, until it is taken.
+    drawn: Option<Option<u16>>,
+    n_drawn: u64,
 }
 
 impl Consumer {
     /// An idle consumer.
     pub fn new(params: ConsumerParams) -> Consumer {
         let workers = Workers::new(params.parallelism.0);
-        Consumer { params, workers, outgoing: VecDeque::new(), next_output: 0 }
+        Consumer {
+            shares: shares::parse(&params.shares.0.join("\n")).unwrap_or_default(),
+            params,
+            workers,
+            outgoing: VecDeque::new(),
+            next_output: 0,
+            parts: Parts::default(),
+            drawn: None,
+            n_drawn: 0,
+        }
     }
 
     /// A parcel came in.
@@ -127,10 +182,15 @@ impl Consumer {
             Parcel::Deliver { tag, message, redelivered } => {
                 let tag = if self.params.ack == AckMode::AfterWork { tag } else { 0 };
                 let job = Job { message, port, by: By::Broker, tag, redelivered };
-                self.workers.take(cx, job, service(&self.params));
+                if let Some(job) = self.parts.take(cx, job, self.params.join.0) {
+                    self.workers.take(cx, job, service(&self.params));
+                }
             }
             Parcel::Opened => self.subscribe(cx, port),
-            Parcel::Closed => self.workers.forget_connection(port),
+            Parcel::Closed => {
+                self.workers.forget_connection(port);
+                self.parts.forget_connection(port);
+            }
             _ => {}
         }
     }
@@ -170,6 +230,8 @@ impl Consumer {
     /// Its process dies.
     pub fn on_crash(&mut self, cx: &mut Ctx<'_>) {
         self.workers.crash(cx);
+        self.parts.crash(cx);
+        self.drawn = None;
         let at = Node::Actor(cx.me);
         for job in self.outgoing.drain(..) {
             cx.fact(Fact::Dropped { msg: job.message.id, at, why: Why::Crash });
@@ -228,12 +290,18 @@ impl Consumer {
             }
             return;
         }
-        self.workers.take(cx, job, service(&self.params));
+        if let Some(job) = self.parts.take(cx, job, self.params.join.0) {
+            self.workers.take(cx, job, service(&self.params));
+        }
     }
 
     /// The work on one message ended: its effect happens here, or it goes on to the next place.
     fn on_worked(&mut self, cx: &mut Ctx<'_>, job: Job) {
         let msg = job.message.id;
+        for other in self.parts.done(&job) {
+            cx.fact(Fact::Done { msg: other.message.id, at: cx.me, answers: false });
+            Self::tell(cx, &other);
+        }
         if self.has_output(cx) {
             cx.fact(Fact::Worked { msg, at: cx.me });
             if !self.outgoing.is_empty() || !self.pass_on(cx, &job) {
@@ -250,10 +318,20 @@ impl Consumer {
         cx.seat.ports.iter().any(|p| p.out == Lane::Forth)
     }
 
-    /// Writes the message to the next output in turn; acknowledges when it was taken.
+    /// Writes the message to the next output in turn, or to the one that is drawn; acknowledges
+    /// when it was taken.
     fn pass_on(&mut self, cx: &mut Ctx<'_>, job: &Job) -> bool {
         let outputs = cx.seat.ports.iter().filter(|p| p.out == Lane::Forth).count() as u16;
-        let turn = usize::from(self.next_output % outputs);
+        let turn = match self.way(cx) {
+            Way::Ends => {
+                self.drawn = None;
+                cx.fact(Fact::Done { msg: job.message.id, at: cx.me, answers: false });
+                Self::tell(cx, job);
+                return true;
+            }
+            Way::Drawn(way) => usize::from(way.min(outputs - 1)),
+            Way::InTurn => usize::from(self.next_output % outputs),
+        };
         let port = (0..cx.n_ports())
             .filter(|p| cx.seat.ports[usize::from(*p)].out == Lane::Forth)
             .nth(turn);
@@ -261,9 +339,24 @@ impl Consumer {
         if !cx.write(port, Parcel::Publish { seq: 0, message: job.message }, false) {
             return false;
         }
+        self.drawn = None;
         self.next_output = (self.next_output + 1) % outputs;
         Self::tell(cx, job);
         true
+    }
+
+    /// Which way out the next message takes: drawn once for each, and kept while that is full.
+    fn way(&mut self, cx: &Ctx<'_>) -> Way {
+        if self.shares.is_empty() {
+            return Way::InTurn;
+        }
+        let drawn = self.drawn.unwrap_or_else(|| {
+            let mut draw = cx.draw(Purpose::Route, self.n_drawn);
+            self.n_drawn += 1;
+            shares::draw(&self.shares, &mut draw)
+        });
+        self.drawn = Some(drawn);
+        drawn.map_or(Way::Ends, Way::Drawn)
     }
 
     /// Tells whoever waits to hear that the job is done.
@@ -299,9 +392,21 @@ impl Consumer {
 
 fn service(params: &ConsumerParams) -> Service<'_> {
     Service {
-        mean: params.service,
-        spread: params.spread,
-        variation_ppm: params.variation.0,
         recorded: &params.recorded.0,
+        per_byte_ps: params.per_kib.as_ns().saturating_mul(1_000) / 1_024,
+        rare_ppm: params.rare_share.0,
+        rare: params.rare_service,
+        order: params.order,
+        ..Service::new(params.service, params.spread, params.variation.0)
     }
+}
+
+/// Where a message goes when the work on it is done.
+enum Way {
+    /// To the next way out in turn.
+    InTurn,
+    /// To this one.
+    Drawn(u16),
+    /// Nowhere: it is done.
+    Ends,
 }

@@ -3,10 +3,12 @@
 pub mod arrivals;
 pub mod broker;
 pub mod consumer;
+pub mod parts;
 pub mod producer;
 pub mod requester;
 pub mod responder;
 pub mod script;
+pub mod shares;
 pub mod workers;
 
 use crate::kernel::{SimSpan, SimTime};
@@ -338,7 +340,9 @@ impl Actor {
             Actor::Broker(a) => {
                 a.broker.queues().map(|(_, q)| u64::from(q.n_ready() + q.n_unacked())).sum()
             }
-            Actor::Consumer(a) => (a.workers.buffer.len() + a.outgoing.len()) as u64,
+            Actor::Consumer(a) => {
+                a.parts.n_held() + (a.workers.buffer.len() + a.outgoing.len()) as u64
+            }
             Actor::Requester(a) => a.clients.len() as u64,
             Actor::Responder(a) => a.workers.buffer.len() as u64,
             Actor::Script(_) => 0,

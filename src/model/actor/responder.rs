@@ -108,11 +108,6 @@ impl Responder {
     }
 
     fn service(&self) -> Service<'static> {
-        Service {
-            mean: self.params.service,
-            spread: self.params.spread,
-            variation_ppm: self.params.variation.0,
-            recorded: &[],
-        }
+        Service::new(self.params.service, self.params.spread, self.params.variation.0)
     }
 }
