@@ -61,6 +61,8 @@ pub struct Message {
     pub bytes: u32,
     /// The message that it is a copy of; its own number when it is none.
     pub root: MsgId,
+    /// How often it went on by a way drawn by chance: each visit draws its own work.
+    pub hops: u16,
     /// When it was made.
     pub born: SimTime,
     /// How long it may wait in a queue, in ms; `None`: for ever.

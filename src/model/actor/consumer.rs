@@ -336,7 +336,9 @@ impl Consumer {
             .filter(|p| cx.seat.ports[usize::from(*p)].out == Lane::Forth)
             .nth(turn);
         let Some(port) = port else { return false };
-        if !cx.write(port, Parcel::Publish { seq: 0, message: job.message }, false) {
+        let mut message = job.message;
+        message.hops = message.hops.saturating_add(u16::from(self.drawn.is_some()));
+        if !cx.write(port, Parcel::Publish { seq: 0, message }, false) {
             return false;
         }
         self.drawn = None;

@@ -83,6 +83,8 @@ pub struct Service<'a> {
     pub rare: SimSpan,
     /// Who is served first.
     pub order: Order,
+    /// Whether work on what comes again takes a time of its own, not the same once more.
+    pub renews: bool,
 }
 
 impl<'a> Service<'a> {
@@ -90,7 +92,18 @@ impl<'a> Service<'a> {
     pub fn new(mean: SimSpan, spread: Spread, variation_ppm: u32) -> Service<'a> {
         let (recorded, rare) = (&[][..], SimSpan::ZERO);
         let order = Order::AsTheyCome;
-        Service { mean, spread, variation_ppm, recorded, per_byte_ps: 0, rare_ppm: 0, rare, order }
+        let (per_byte_ps, rare_ppm, renews) = (0, 0, false);
+        Service {
+            mean,
+            spread,
+            variation_ppm,
+            recorded,
+            per_byte_ps,
+            rare_ppm,
+            rare,
+            order,
+            renews,
+        }
     }
 
     /// The mean for a message of so many bytes.
@@ -283,12 +296,14 @@ impl Workers {
         let turn = usize::try_from(self.n_started).unwrap_or(usize::MAX);
         self.n_started += 1;
         let msg = job.message.id;
-        let is_rare = || cx.draw_for(Purpose::Rare, msg).chance(service.rare_ppm);
+        let attempt = if service.renews && job.redelivered { job.tag << 16 } else { 0 };
+        let again = attempt | u64::from(job.message.hops);
+        let is_rare = || cx.draw_for(Purpose::Rare, msg, again).chance(service.rare_ppm);
         let span = match service.recorded.get(turn) {
             Some(span) => *span,
             None if service.rare_ppm != 0 && is_rare() => service.rare,
             None => {
-                let mut draw = cx.draw_for(Purpose::Service, msg);
+                let mut draw = cx.draw_for(Purpose::Service, msg, again);
                 let mean = service.mean_for(job.message.bytes);
                 sample(service.spread.law(), mean, service.variation_ppm, &mut draw)
             }

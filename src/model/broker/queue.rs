@@ -332,7 +332,7 @@ impl<M: Copy> Queue<M> {
     }
 
     /// The position of the next new message: in a stream the offset behind its end.
-    pub(super) fn next_position(&self) -> u64 {
+    pub fn next_position(&self) -> u64 {
         self.next_position
     }
 
