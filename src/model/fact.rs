@@ -37,6 +37,8 @@ pub enum Why {
     Expired,
     /// Too many deliveries of it failed.
     TooOften,
+    /// Its sender may not write to that queue.
+    Forbidden,
 }
 
 impl Why {
@@ -57,6 +59,9 @@ impl Why {
             Why::GaveUp => Text { en: "the sender gave up", zh: "发送方放弃" },
             Why::Expired => Text { en: "its time was up", zh: "已过期" },
             Why::TooOften => Text { en: "delivered too often", zh: "投递次数过多" },
+            Why::Forbidden => {
+                Text { en: "its sender may not write there", zh: "发送方无写权限" }
+            }
         }
     }
 }
@@ -330,10 +335,44 @@ pub enum Fact {
     HoldBegun { channel: ChannelId, at_to: bool, hold: Hold, bytes: u32, msg: MsgId },
     /// What was held leaves, or waits for something else.
     HoldEnded { channel: ChannelId, at_to: bool, hold: Hold },
+    /// The broker `at` took `msg` in at an exchange (its place among the broker's exchanges) for a
+    /// queue (its place among the broker's queues).
+    Routed { msg: MsgId, at: ActorId, exchange: u16, queue: u16 },
+    /// The broker `at` refused `by`, who may not write to that queue (or read it, `reads`).
+    Denied { by: ActorId, at: ActorId, queue: u16, reads: bool },
+    /// The broker `at` wrote into its audit trail that `by` wrote `msg` (or got it, `reads`).
+    Audited { msg: MsgId, by: ActorId, at: ActorId, reads: bool },
+    /// The broker takes nothing from publishers from now on (`on`), or takes from them again.
+    Alarm { at: ActorId, resource: Resource, on: bool },
+    /// Of the time that `msg` just lay unread, what falls between these instants was due to
+    /// `cause`.
+    Excused { msg: MsgId, cause: Cause, from: SimTime, to: SimTime },
+    /// The broker's disk has everything up to now.
+    Synced { at: ActorId },
     /// The handshake is over at this end.
     Connected { channel: ChannelId, at_to: bool },
     /// The connection is over at this end: reset, refused or timed out.
     Broken { channel: ChannelId, at_to: bool, errno: Errno },
+}
+
+/// What a broker runs out of.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[repr(u8)]
+pub enum Resource {
+    /// Memory above the watermark.
+    Memory,
+    /// Free disk space below the limit.
+    Disk,
+}
+
+impl Resource {
+    /// In words.
+    pub fn text(self) -> Text {
+        match self {
+            Resource::Memory => Text { en: "memory", zh: "内存" },
+            Resource::Disk => Text { en: "disk space", zh: "磁盘空间" },
+        }
+    }
 }
 
 /// Why a wire lost a packet.
@@ -377,6 +416,9 @@ impl Fact {
             | Fact::Answered { msg, .. }
             | Fact::Held { msg, .. }
             | Fact::Retried { msg, .. }
+            | Fact::Routed { msg, .. }
+            | Fact::Audited { msg, .. }
+            | Fact::Excused { msg, .. }
             | Fact::Landed { msg, .. } => Some(msg),
             _ => None,
         }
@@ -449,6 +491,22 @@ impl Fact {
             Fact::Mended { channel: c } => [head(27, channel(c), 0), 0, 0],
             Fact::ControlLost { channel: c, back } => [head(28, channel(c), u64::from(back)), 0, 0],
             Fact::Changed { node: n, param } => [head(29, node(n), u64::from(param)), 0, 0],
+            Fact::Routed { msg, at, exchange, queue } => {
+                [head(60, actor(at), u64::from(exchange) | u64::from(queue) << 16), msg.0, 0]
+            }
+            Fact::Denied { by, at, queue, reads } => {
+                [head(61, actor(at), u64::from(queue) | u64::from(reads) << 16), actor(by), 0]
+            }
+            Fact::Audited { msg, by, at, reads } => {
+                [head(62, actor(at), u64::from(reads)), msg.0, actor(by)]
+            }
+            Fact::Alarm { at, resource, on } => {
+                [head(63, actor(at), resource as u64 | u64::from(on) << 8), 0, 0]
+            }
+            Fact::Excused { msg, cause, from, to } => {
+                [head(64, 0, cause as u64), msg.0, from.ns() ^ to.ns().rotate_left(32)]
+            }
+            Fact::Synced { at } => [head(65, actor(at), 0), 0, 0],
             Fact::DeadLettered { msg, at, why } => [head(41, actor(at), why as u64), msg.0, 0],
             _ => self.tcp_words(),
         }

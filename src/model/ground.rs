@@ -277,7 +277,17 @@ impl<'a> Ctx<'a> {
     pub fn new_message(&mut self, key: u32, bytes: u32) -> Message {
         self.ground.newest.0 += 1;
         let (id, born) = (self.ground.newest, self.ground.now);
-        Message { id, root: id, hops: 0, key, bytes, born, expiration_ms: None, priority: 0 }
+        Message {
+            id,
+            root: id,
+            route: 0,
+            hops: 0,
+            key,
+            bytes,
+            born,
+            expiration_ms: None,
+            priority: 0,
+        }
     }
 
     /// The `index`-th draw of this actor for `purpose`.

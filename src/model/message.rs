@@ -61,6 +61,8 @@ pub struct Message {
     pub bytes: u32,
     /// The message that it is a copy of; its own number when it is none.
     pub root: MsgId,
+    /// Which of its sender's routes it takes, from 1; 0: the sender has none.
+    pub route: u16,
     /// How often it went on by a way drawn by chance: each visit draws its own work.
     pub hops: u16,
     /// When it was made.
@@ -101,6 +103,11 @@ pub enum Parcel {
     Subscribe {
         /// Deliveries that may be unacknowledged at once; 0 sets no limit.
         prefetch: u32,
+        /// Whether delivering counts as acknowledging.
+        auto_ack: bool,
+    },
+    /// A client asks for one message, if there is one.
+    Get {
         /// Whether delivering counts as acknowledging.
         auto_ack: bool,
     },
@@ -146,6 +153,7 @@ impl Parcel {
             | Parcel::Reply { message } => Some(message),
             Parcel::Confirm { .. }
             | Parcel::Subscribe { .. }
+            | Parcel::Get { .. }
             | Parcel::Ack { .. }
             | Parcel::Closed
             | Parcel::Opened => None,

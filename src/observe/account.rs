@@ -50,6 +50,8 @@ pub struct Account {
     trial: Option<Parts>,
     /// Why the last copy that went away did so.
     pub last_drop: Option<Why>,
+    /// How long it lay unread before it was read last: charged to what, since when, until when.
+    unread: (Cause, SimTime, SimTime),
 }
 
 impl Account {
@@ -70,6 +72,7 @@ impl Account {
             parts: [0; Cause::COUNT],
             trial: None,
             last_drop: None,
+            unread: (Cause::Unread, born, born),
         }
     }
 
@@ -90,7 +93,12 @@ impl Account {
                     left -= part;
                     part
                 };
-                parts[Cause::BackPressure.index()] += take(unread);
+                let lain = take(unread);
+                parts[Cause::BackPressure.index()] += lain;
+                self.unread = match self.cause {
+                    Cause::Unread => (Cause::Unread, self.since, now),
+                    _ => (Cause::BackPressure, SimTime::from_ns(now.ns() - lain), now),
+                };
                 parts[Cause::WireQueue.index()] += take(waited);
                 parts[Cause::Serialisation.index()] += take(sending);
                 parts[self.cause.index()] += left;
@@ -101,6 +109,15 @@ impl Account {
                 parts[Cause::WireQueue.index()] += waited;
                 parts[Cause::Serialisation.index()] += sending;
                 parts[self.cause.index()] += span - waited - sending;
+            }
+            Fact::Excused { cause, from, to, .. } => {
+                parts[self.cause.index()] += span;
+                let (charged, since, until) = self.unread;
+                let shared = until.min(to).since(since.max(from).min(until)).as_ns();
+                let moved = shared.min(parts[charged.index()]);
+                parts[charged.index()] -= moved;
+                parts[cause.index()] += moved;
+                self.unread = (charged, until, until);
             }
             _ => parts[self.cause.index()] += span,
         }

@@ -325,7 +325,8 @@ fn sign(parcel: &Parcel) -> Option<(Glyph, MsgId)> {
         Parcel::Reply { .. } => Glyph::Done,
         Parcel::Confirm { accepted: false, .. } => Glyph::Lost,
         Parcel::Confirm { .. } | Parcel::Ack { .. } => Glyph::Ack,
-        Parcel::Subscribe { .. } | Parcel::Opened | Parcel::Closed => return None,
+        Parcel::Subscribe { .. } | Parcel::Get { .. } => return None,
+        Parcel::Opened | Parcel::Closed => return None,
     };
     Some((glyph, parcel.about()?))
 }
@@ -398,7 +399,7 @@ fn broker_body(world: &World, node: &ActorNode, broker: &BrokerActor) -> Body {
         glyph: if again { Glyph::Again } else { Glyph::Wait },
     };
     let queues = broker.queues.iter().zip(&broker.params.queues.0).filter_map(|(&id, name)| {
-        let queue = broker.broker.queue(id)?;
+        let queue = broker.broker.queue(id?)?;
         let ready = queue.ready().map(|entry| cell(entry.message.id, entry.redelivered));
         Some(Queue {
             name: name.clone(),

@@ -5,7 +5,7 @@
 
 use crate::kernel::random::Streams;
 use crate::kernel::{EventQueue, SimTime, Timer};
-use crate::model::actor::{Actor, ActorParams};
+use crate::model::actor::{Actor, ActorParams, Client};
 use crate::model::channel::tcp::WireParams;
 use crate::model::channel::tcp::{Net, WireNode};
 use crate::model::channel::{Channel, ChannelNode, ChannelParams};
@@ -260,11 +260,14 @@ impl World {
             ports.push(Port { channel: id, out: Lane::Back, peer: from });
         }
         for n in 0..self.actors.len() {
-            let peers = self.actors[n].seat.ports.iter().map(|p| p.peer);
-            let names: Vec<String> =
-                peers.map(|p| self.actors[p.index()].machine.queue_name().to_owned()).collect();
+            let peers = self.actors[n].seat.ports.iter().map(|p| &self.actors[p.peer.index()]);
+            let client = |peer: &ActorNode| {
+                let Seat { path, group, .. } = peer.seat;
+                Client { path, group, ..peer.machine.client() }
+            };
+            let clients: Vec<Client> = peers.map(client).collect();
             if let Actor::Broker(broker) = &mut self.actors[n].machine {
-                names.iter().for_each(|name| broker.attach(name));
+                clients.into_iter().for_each(|client| broker.attach(client));
             }
         }
     }

@@ -16,7 +16,7 @@ use crate::model::ground::Ctx;
 use crate::model::message::Parcel;
 use crate::param::{Params, Reason, Spec, Value};
 
-pub use broker::{BrokerActor, BrokerParams};
+pub use broker::{BrokerActor, BrokerParams, Client};
 pub use consumer::{Consumer, ConsumerParams};
 pub use producer::{Producer, ProducerParams};
 pub use requester::{Requester, RequesterParams};
@@ -153,16 +153,21 @@ impl Actor {
         }
     }
 
-    /// The queue that it names at its broker; empty: the broker's first.
-    pub fn queue_name(&self) -> &str {
-        let words = match self {
-            Actor::Producer(a) => &a.params.queue.0,
-            Actor::Consumer(a) => &a.params.queue.0,
+    /// What it asks of a broker that it speaks to.
+    pub fn client(&self) -> Client {
+        let first = |words: &crate::param::Words| words.0.first().cloned().unwrap_or_default();
+        match self {
+            Actor::Producer(a) => Client {
+                queue: first(&a.params.queue),
+                exchange: first(&a.params.exchange),
+                routes: a.routes.clone(),
+                ..Client::default()
+            },
+            Actor::Consumer(a) => Client { queue: first(&a.params.queue), ..Client::default() },
             Actor::Broker(_) | Actor::Requester(_) | Actor::Responder(_) | Actor::Script(_) => {
-                return "";
+                Client::default()
             }
-        };
-        words.first().map_or("", String::as_str)
+        }
     }
 
     /// The run begins.
@@ -237,7 +242,7 @@ impl Actor {
     #[inline]
     pub fn wants(&self, cx: &Ctx<'_>, port: u16) -> bool {
         match self {
-            Actor::Broker(a) => a.wants(port),
+            Actor::Broker(a) => a.wants(cx, port),
             Actor::Consumer(a) => a.wants(cx, port),
             Actor::Producer(_) | Actor::Requester(_) | Actor::Responder(_) | Actor::Script(_) => {
                 true

@@ -216,6 +216,8 @@ pub struct Queue<M> {
     unwritten: VecDeque<Entry<M>>,
     /// When all that is unwritten will be written.
     written_at: SimTime,
+    /// What entered from this position on is not on disk: a restart loses it.
+    pub(super) lost_from: Option<u64>,
 }
 
 impl<M: Copy> Queue<M> {
@@ -236,6 +238,7 @@ impl<M: Copy> Queue<M> {
             unused_until: None,
             unwritten: VecDeque::new(),
             written_at: SimTime::ZERO,
+            lost_from: None,
         }
     }
 
