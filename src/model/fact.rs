@@ -37,6 +37,12 @@ pub enum Why {
     Expired,
     /// Too many deliveries of it failed.
     TooOften,
+    /// No work can be done on it.
+    Bad,
+    /// It came back to its sender, who can do nothing about it.
+    Returned,
+    /// It was recorded as done before its effect happened.
+    TakenAsDone,
 }
 
 impl Why {
@@ -57,6 +63,11 @@ impl Why {
             Why::GaveUp => Text { en: "the sender gave up", zh: "发送方放弃" },
             Why::Expired => Text { en: "its time was up", zh: "已过期" },
             Why::TooOften => Text { en: "delivered too often", zh: "投递次数过多" },
+            Why::Bad => Text { en: "no work can be done on it", zh: "无法处理" },
+            Why::Returned => Text { en: "came back to its sender", zh: "退回发送方" },
+            Why::TakenAsDone => {
+                Text { en: "recorded as done, but not done", zh: "已登记为完成，实际未完成" }
+            }
         }
     }
 }
@@ -246,6 +257,10 @@ pub enum Fact {
     Worked { msg: MsgId, at: ActorId },
     /// Work on it ended: its effect happened. `answers`: a reply goes back.
     Done { msg: MsgId, at: ActorId, answers: bool },
+    /// It came again and was known by its id: nothing was done.
+    Skipped { msg: MsgId, at: ActorId },
+    /// Work on it ended without an effect: nothing can be done with it.
+    Failed { msg: MsgId, at: ActorId },
     /// Its reply reached the requester.
     Answered { msg: MsgId, at: ActorId },
     /// From now on it waits for `cause`.
@@ -349,6 +364,8 @@ impl Fact {
             | Fact::Started { msg, .. }
             | Fact::Worked { msg, .. }
             | Fact::Done { msg, .. }
+            | Fact::Skipped { msg, .. }
+            | Fact::Failed { msg, .. }
             | Fact::Answered { msg, .. }
             | Fact::Held { msg, .. }
             | Fact::Retried { msg, .. }
@@ -365,6 +382,8 @@ impl Fact {
             | Fact::Released { .. }
             | Fact::Acked { .. }
             | Fact::Done { answers: false, .. }
+            | Fact::Skipped { .. }
+            | Fact::Failed { .. }
             | Fact::Answered { .. } => -1,
             _ => 0,
         }
@@ -425,6 +444,8 @@ impl Fact {
             Fact::ControlLost { channel: c, back } => [head(28, channel(c), u64::from(back)), 0, 0],
             Fact::Changed { node: n, param } => [head(29, node(n), u64::from(param)), 0, 0],
             Fact::DeadLettered { msg, at, why } => [head(41, actor(at), why as u64), msg.0, 0],
+            Fact::Skipped { msg, at } => [head(50, actor(at), 0), msg.0, 0],
+            Fact::Failed { msg, at } => [head(51, actor(at), 0), msg.0, 0],
             _ => self.tcp_words(),
         }
     }

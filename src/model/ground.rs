@@ -274,8 +274,18 @@ impl<'a> Ctx<'a> {
     /// Makes a message. The caller states `Sent` or `Copied` for it.
     pub fn new_message(&mut self, key: u32, bytes: u32) -> Message {
         self.ground.newest.0 += 1;
-        let (id, born) = (self.ground.newest, self.ground.now);
-        Message { id, key, bytes, born, expiration_ms: None, priority: 0 }
+        let (id, born, by) = (self.ground.newest, self.ground.now, self.me);
+        Message {
+            id,
+            key,
+            bytes,
+            born,
+            expiration_ms: None,
+            priority: 0,
+            is_bad: false,
+            by,
+            stored: 0,
+        }
     }
 
     /// The `index`-th draw of this actor for `purpose`.

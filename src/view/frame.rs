@@ -323,7 +323,8 @@ fn sign(parcel: &Parcel) -> Option<(Glyph, MsgId)> {
         Parcel::Deliver { redelivered: true, .. } => Glyph::Again,
         Parcel::Deliver { .. } => Glyph::Flight,
         Parcel::Reply { .. } => Glyph::Done,
-        Parcel::Confirm { accepted: false, .. } => Glyph::Lost,
+        Parcel::Returned { .. } => Glyph::Again,
+        Parcel::Confirm { accepted: false, .. } | Parcel::Reject { .. } => Glyph::Lost,
         Parcel::Confirm { .. } | Parcel::Ack { .. } => Glyph::Ack,
         Parcel::Subscribe { .. } | Parcel::Opened | Parcel::Closed => return None,
     };

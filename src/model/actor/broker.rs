@@ -5,9 +5,9 @@
 //! needs, and of the machine what scenarios cannot say yet.
 //! Read `docs/models/broker.md` before editing.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
-use crate::kernel::SimTime;
+use crate::kernel::{SimSpan, SimTime};
 use crate::model::broker::{
     AckMode, Broker, ChannelNo, ConnectionNo, ConsumeSpec, ConsumerId, DeadLetter, DropReason,
     Effect, Name, Overflow, Publish, QueueId, QueueKind, QueueSpec, Stop, Taken,
@@ -113,6 +113,13 @@ params! {
             help ("Quorum queues: after more failures a message is a dead letter.",
                 "仲裁队列：失败次数超过此值，消息成为死信。"),
             source "RabbitMQ x-delivery-limit";
+        /// How long a delivery may stay unacknowledged.
+        ack_timeout: SimSpan = SimSpan::ZERO, range SimSpan::ZERO => SimSpan::s(86_400), scale log,
+            slider SimSpan::ms(10) => SimSpan::s(3_600), applies restart,
+            name ("Acknowledge within", "确认期限"),
+            help ("After it the consumer's channel is closed and its messages come again; 0 s: it waits for ever.",
+                "超过期限则关闭消费者的通道，消息重新投递；0 s 表示一直等待。"),
+            source "RabbitMQ consumer_timeout (default 30 min)";
     }
 }
 
@@ -131,6 +138,8 @@ pub struct Peer {
     pub waiting: Option<(u64, Message)>,
     /// Deliveries that wait for the channel to take them.
     pub outgoing: VecDeque<Parcel>,
+    /// When each unacknowledged delivery went out, if there is a limit for that.
+    pub since: BTreeMap<u64, SimTime>,
 }
 
 /// A queue broker.
@@ -148,9 +157,11 @@ pub struct BrokerActor {
     names: Vec<String>,
     /// Whose turn it is to try again when there is room.
     next_waiting: u16,
+    /// Copies that it stored: each gets the next number, also after a crash.
+    pub n_stored: u32,
     /// Its process is dead: nothing happens in it until it starts anew.
     is_down: bool,
-    effects: Vec<Effect<Message>>,
+    pub(super) effects: Vec<Effect<Message>>,
 }
 
 impl BrokerActor {
@@ -163,6 +174,7 @@ impl BrokerActor {
             peers: Vec::new(),
             names: Vec::new(),
             next_waiting: 0,
+            n_stored: 0,
             is_down: false,
             effects: Vec::new(),
         };
@@ -183,10 +195,8 @@ impl BrokerActor {
         self.broker.set_now(cx.now());
         match parcel {
             Parcel::Publish { seq, message } => self.on_publish(cx, port, seq, message),
-            Parcel::Ack { tag, .. } => {
-                let channel = self.peers[usize::from(port)].channel;
-                self.broker.ack(channel, tag, false, &mut self.effects);
-            }
+            Parcel::Ack { tag, .. } => self.settle(cx, port, tag, None),
+            Parcel::Reject { tag, how, .. } => self.settle(cx, port, tag, Some(how)),
             Parcel::Subscribe { prefetch, auto_ack } => self.subscribe(port, prefetch, auto_ack),
             Parcel::Closed => self.on_closed(cx, port),
             _ => {}
@@ -196,6 +206,7 @@ impl BrokerActor {
 
     /// A message's or a queue's time is up.
     pub fn on_wake(&mut self, cx: &mut Ctx<'_>) {
+        self.time_out(cx);
         self.broker.on_wake(cx.now(), &mut self.effects);
         self.carry_out(cx);
     }
@@ -203,7 +214,13 @@ impl BrokerActor {
     /// Earliest time at which `on_wake` may have something to do.
     #[inline]
     pub fn next_wake(&self) -> Option<SimTime> {
-        if self.is_down { None } else { self.broker.next_wake() }
+        if self.is_down {
+            return None;
+        }
+        match (self.broker.next_wake(), self.next_timeout()) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
     }
 
     /// The channel takes deliveries again.
@@ -338,6 +355,7 @@ impl BrokerActor {
             auto_ack: false,
             waiting: None,
             outgoing: VecDeque::new(),
+            since: BTreeMap::new(),
         }
     }
 
@@ -355,7 +373,7 @@ impl BrokerActor {
     }
 
     /// The peer's process died: what it had not acknowledged comes back.
-    fn on_closed(&mut self, cx: &mut Ctx<'_>, port: u16) {
+    pub(super) fn on_closed(&mut self, cx: &mut Ctx<'_>, port: u16) {
         let peer = &mut self.peers[usize::from(port)];
         for parcel in peer.outgoing.drain(..) {
             if let (true, Some(m)) = (peer.auto_ack, parcel.message()) {
@@ -394,11 +412,16 @@ impl BrokerActor {
     /// Publishes a message to one queue.
     fn put(&mut self, channel: ChannelNo, queue: QueueId, message: Message) -> Taken {
         let key = self.broker.queue(queue).map_or(Name::EMPTY, |queue| queue.name);
+        let message = Message { stored: self.n_stored + 1, ..message };
         let mut publish = Publish::new(Name::EMPTY, key, message.bytes, message);
         publish.envelope.persistent = self.params.durable;
         publish.envelope.priority = message.priority;
         publish.envelope.expiration_ms = message.expiration_ms;
-        self.broker.put(channel, queue, &publish, &mut self.effects)
+        let taken = self.broker.put(channel, queue, &publish, &mut self.effects);
+        if taken == Taken::Routed {
+            self.n_stored = self.n_stored.saturating_add(1).min(u32::MAX - 1);
+        }
+        taken
     }
 
     /// A copy to every queue: the first takes the message itself, each other one a copy with a
@@ -474,6 +497,9 @@ impl BrokerActor {
         cx.fact(Fact::Dispatched { msg, at: cx.me, channel: over, redelivered, depth });
         let parcel = Parcel::Deliver { tag, message, redelivered };
         let peer = &mut self.peers[usize::from(port)];
+        if !peer.auto_ack && !self.params.ack_timeout.is_zero() {
+            peer.since.insert(tag, cx.now());
+        }
         let first = peer.outgoing.is_empty();
         if !first || !cx.write(port, parcel, !peer.auto_ack) {
             peer.outgoing.push_back(parcel);
@@ -512,8 +538,8 @@ fn why_of(why: DropReason) -> Why {
         DropReason::Expired => Why::Expired,
         DropReason::DeliveryLimit => Why::TooOften,
         DropReason::Restarted => Why::Crash,
-        DropReason::Rejected
-        | DropReason::Purged
+        DropReason::Rejected => Why::Bad,
+        DropReason::Purged
         | DropReason::QueueDeleted
         | DropReason::RolledBack => Why::Refused,
     }

@@ -2,12 +2,14 @@
 //! acknowledges.
 //!
 //! It models parallel workers with one memory in front, acknowledgement after the work or on
-//! delivery, and passing a message on. It leaves out batches, polling and the cost of
-//! acknowledging. Read `docs/models/consumer.md` before editing.
+//! delivery, and passing a message on; `effect.rs` has what guarantees hang on. It leaves out
+//! batches, polling and the cost of acknowledging. Read `docs/models/consumer.md` before editing.
 
 use std::collections::VecDeque;
 
 use crate::kernel::{SimSpan, SimTime};
+use crate::model::actor::dedupe::{DedupeBy, Record, RecordWhen};
+use crate::model::actor::effect::{Pendings, WhenBad};
 use crate::model::actor::workers::{By, Job, Service, Workers};
 use crate::model::command::Node;
 use crate::model::fact::{Cause, Fact, Why};
@@ -23,6 +25,8 @@ choices! {
         AfterWork = "after-work" ("after work", "处理后"),
         /// The broker forgets the message as it delivers it.
         OnDelivery = "on-delivery" ("on delivery", "投递即确认"),
+        /// When the work begins.
+        BeforeWork = "before-work" ("before work", "处理前"),
     }
 }
 
@@ -95,6 +99,30 @@ params! {
             help ("How long each message takes, in the order of starting; then as set above.",
                 "按开始顺序，每条消息的处理时间；用完后按上面的设置。"),
             source "trace-driven simulation";
+        /// Time from the effect to the acknowledgement.
+        ack_delay: SimSpan = SimSpan::ZERO, range SimSpan::ZERO => SimSpan::s(3_600), scale log,
+            slider SimSpan::us(100) => SimSpan::s(10), applies live,
+            name ("Acknowledge later by", "确认滞后"),
+            help ("Time from the end of the work to its acknowledgement; a crash in it repeats the work.",
+                "处理结束到发出确认之间的时间；其间崩溃会导致重做。"),
+            source "our own model of the gap between effect and acknowledgement";
+        /// By which id it knows a message again.
+        dedupe: DedupeBy = DedupeBy::None, choice, applies restart,
+            name ("Known again by", "去重依据"),
+            help ("A message whose id was recorded is acknowledged and not worked on.",
+                "编号已登记的消息直接确认，不再处理。"),
+            source "idempotent consumer";
+        /// When that id is recorded.
+        record: RecordWhen = RecordWhen::SameTransaction, choice, applies restart,
+            name ("Recorded", "登记时机"),
+            help ("Before the effect a crash loses it; after it, a crash repeats it.",
+                "先登记，崩溃会丢失；后登记，崩溃会重复。"),
+            source "idempotent consumer";
+        /// What it does with a message that it cannot work on.
+        when_bad: WhenBad = WhenBad::Requeue, choice, applies live,
+            name ("A bad message", "坏消息"),
+            help ("What becomes of a message that no work can be done on.", "无法处理的消息如何处置。"),
+            source "AMQP 0-9-1, basic.reject; returning it: our own";
     }
 }
 
@@ -107,6 +135,10 @@ pub struct Consumer {
     pub workers: Workers,
     /// Worked on, and waiting for the next place to take it: back-pressure.
     pub outgoing: VecDeque<Job>,
+    /// Done, and not acknowledged yet.
+    pub pending: Pendings,
+    /// What it knows again; on disk, so it outlives a crash.
+    pub record: Record,
     next_output: u16,
 }
 
@@ -114,7 +146,14 @@ impl Consumer {
     /// An idle consumer.
     pub fn new(params: ConsumerParams) -> Consumer {
         let workers = Workers::new(params.parallelism.0);
-        Consumer { params, workers, outgoing: VecDeque::new(), next_output: 0 }
+        Consumer {
+            params,
+            workers,
+            outgoing: VecDeque::new(),
+            pending: Pendings::new(),
+            record: Record::default(),
+            next_output: 0,
+        }
     }
 
     /// A parcel came in.
@@ -125,12 +164,16 @@ impl Consumer {
                 self.take_from_sender(cx, job);
             }
             Parcel::Deliver { tag, message, redelivered } => {
-                let tag = if self.params.ack == AckMode::AfterWork { tag } else { 0 };
+                let tag = if self.params.ack == AckMode::OnDelivery { 0 } else { tag };
                 let job = Job { message, port, by: By::Broker, tag, redelivered };
-                self.workers.take(cx, job, service(&self.params));
+                self.take(cx, job);
             }
             Parcel::Opened => self.subscribe(cx, port),
-            Parcel::Closed => self.workers.forget_connection(port),
+            Parcel::Closed => {
+                self.workers.forget_connection(port);
+                let pending = self.pending.iter_mut().filter(|p| p.job.port == port);
+                pending.for_each(|pending| pending.job.tag = 0);
+            }
             _ => {}
         }
     }
@@ -140,6 +183,7 @@ impl Consumer {
         while let Some(job) = self.workers.finish(cx.now()) {
             self.on_worked(cx, job);
         }
+        self.settle_due(cx);
         self.go_on(cx);
     }
 
@@ -155,9 +199,12 @@ impl Consumer {
         Self::read_all(cx);
     }
 
-    /// When the next work ends.
+    /// When the next work ends, or the next acknowledgement is due.
     pub fn next_wake(&self) -> Option<SimTime> {
-        self.workers.next_wake()
+        match (self.workers.next_wake(), self.pending.front().map(|pending| pending.due)) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
     }
 
     /// Whether it reads from the port.
@@ -170,6 +217,8 @@ impl Consumer {
     /// Its process dies.
     pub fn on_crash(&mut self, cx: &mut Ctx<'_>) {
         self.workers.crash(cx);
+        // What was done and not acknowledged is forgotten; the record is not.
+        self.pending.clear();
         let at = Node::Actor(cx.me);
         for job in self.outgoing.drain(..) {
             cx.fact(Fact::Dropped { msg: job.message.id, at, why: Why::Crash });
@@ -228,12 +277,30 @@ impl Consumer {
             }
             return;
         }
-        self.workers.take(cx, job, service(&self.params));
+        self.take(cx, job);
+    }
+
+    /// Starts on the job, or keeps it for later.
+    fn take(&mut self, cx: &mut Ctx<'_>, job: Job) {
+        let begun = if self.is_plain() || !self.workers.starts_now() {
+            Some(job)
+        } else {
+            self.begin(cx, job)
+        };
+        if let Some(job) = begun {
+            self.workers.take(cx, job, service(&self.params));
+        }
     }
 
     /// The work on one message ended: its effect happens here, or it goes on to the next place.
     fn on_worked(&mut self, cx: &mut Ctx<'_>, job: Job) {
         let msg = job.message.id;
+        if job.message.is_bad {
+            return self.fail(cx, &job);
+        }
+        if !self.takes_effect(&job) {
+            return self.skip(cx, &job);
+        }
         if self.has_output(cx) {
             cx.fact(Fact::Worked { msg, at: cx.me });
             if !self.outgoing.is_empty() || !self.pass_on(cx, &job) {
@@ -242,7 +309,7 @@ impl Consumer {
             }
         } else {
             cx.fact(Fact::Done { msg, at: cx.me, answers: false });
-            Self::tell(cx, &job);
+            self.conclude(cx, job);
         }
     }
 
@@ -262,21 +329,8 @@ impl Consumer {
             return false;
         }
         self.next_output = (self.next_output + 1) % outputs;
-        Self::tell(cx, job);
+        self.conclude(cx, *job);
         true
-    }
-
-    /// Tells whoever waits to hear that the job is done.
-    fn tell(cx: &mut Ctx<'_>, job: &Job) {
-        if job.tag == 0 {
-            return;
-        }
-        let msg = job.message.id;
-        let parcel = match job.by {
-            By::Broker => Parcel::Ack { tag: job.tag, msg },
-            By::Sender => Parcel::Confirm { seq: job.tag, msg, accepted: true },
-        };
-        cx.write(job.port, parcel, false);
     }
 
     /// Starts on what waits, and reads again what a full memory had left on the channel.
@@ -284,7 +338,15 @@ impl Consumer {
         if !self.outgoing.is_empty() {
             return;
         }
-        self.workers.start_waiting(cx, service(&self.params));
+        if self.is_plain() {
+            self.workers.start_waiting(cx, service(&self.params));
+        } else {
+            while let Some(job) = self.workers.pop_waiting() {
+                if let Some(job) = self.begin(cx, job) {
+                    self.workers.start(cx, job, service(&self.params));
+                }
+            }
+        }
         if self.params.buffer != Amount::UNLIMITED {
             Self::read_all(cx);
         }

@@ -3,10 +3,13 @@
 pub mod arrivals;
 pub mod broker;
 pub mod consumer;
+pub mod dedupe;
+pub mod effect;
 pub mod producer;
 pub mod requester;
 pub mod responder;
 pub mod script;
+mod settle;
 pub mod workers;
 
 use crate::kernel::{SimSpan, SimTime};
@@ -289,7 +292,8 @@ impl Actor {
             }
             // Times to live go on while it stands still.
             Actor::Broker(a) => a.on_wake(cx),
-            Actor::Consumer(_) | Actor::Responder(_) => {}
+            Actor::Consumer(a) => a.postpone(span),
+            Actor::Responder(_) => {}
         }
     }
 
