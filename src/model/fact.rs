@@ -39,6 +39,12 @@ pub enum Why {
     TooOften,
     /// Its sender may not write to that queue.
     Forbidden,
+    /// No work can be done on it.
+    Bad,
+    /// It came back to its sender, who can do nothing about it.
+    Returned,
+    /// It was recorded as done before its effect happened.
+    TakenAsDone,
 }
 
 impl Why {
@@ -62,6 +68,12 @@ impl Why {
             Why::Forbidden => {
                 Text { en: "its sender may not write there", zh: "发送方无写权限" }
             }
+            Why::Bad => Text { en: "no work can be done on it", zh: "无法处理" },
+            Why::Returned => Text { en: "came back to its sender", zh: "退回发送方" },
+            Why::TakenAsDone => Text {
+                en: "recorded as done, but not done",
+                zh: "已登记为完成，实际未完成",
+            },
         }
     }
 }
@@ -276,6 +288,10 @@ pub enum Fact {
     Worked { msg: MsgId, at: ActorId },
     /// Work on it ended: its effect happened. `answers`: a reply goes back.
     Done { msg: MsgId, at: ActorId, answers: bool },
+    /// It came again and was known by its id: nothing was done.
+    Skipped { msg: MsgId, at: ActorId },
+    /// Work on it ended without an effect: nothing can be done with it.
+    Failed { msg: MsgId, at: ActorId },
     /// Its reply reached the requester.
     Answered { msg: MsgId, at: ActorId },
     /// From now on it waits for `cause`.
@@ -413,6 +429,8 @@ impl Fact {
             | Fact::Started { msg, .. }
             | Fact::Worked { msg, .. }
             | Fact::Done { msg, .. }
+            | Fact::Skipped { msg, .. }
+            | Fact::Failed { msg, .. }
             | Fact::Answered { msg, .. }
             | Fact::Held { msg, .. }
             | Fact::Retried { msg, .. }
@@ -432,6 +450,8 @@ impl Fact {
             | Fact::Released { .. }
             | Fact::Acked { .. }
             | Fact::Done { answers: false, .. }
+            | Fact::Skipped { .. }
+            | Fact::Failed { .. }
             | Fact::Answered { .. } => -1,
             _ => 0,
         }
@@ -508,6 +528,8 @@ impl Fact {
             }
             Fact::Synced { at } => [head(65, actor(at), 0), 0, 0],
             Fact::DeadLettered { msg, at, why } => [head(41, actor(at), why as u64), msg.0, 0],
+            Fact::Skipped { msg, at } => [head(50, actor(at), 0), msg.0, 0],
+            Fact::Failed { msg, at } => [head(51, actor(at), 0), msg.0, 0],
             _ => self.tcp_words(),
         }
     }

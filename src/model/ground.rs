@@ -103,6 +103,8 @@ pub enum Purpose {
     Duplicate = 11,
     /// Whether work takes its rare, other time.
     Rare = 12,
+    /// Whether work fails.
+    Fail = 13,
 }
 
 /// An actor's end of a channel.
@@ -276,7 +278,7 @@ impl<'a> Ctx<'a> {
     /// Makes a message. The caller states `Sent` or `Copied` for it.
     pub fn new_message(&mut self, key: u32, bytes: u32) -> Message {
         self.ground.newest.0 += 1;
-        let (id, born) = (self.ground.newest, self.ground.now);
+        let (id, born, by) = (self.ground.newest, self.ground.now, self.me);
         Message {
             id,
             root: id,
@@ -287,6 +289,9 @@ impl<'a> Ctx<'a> {
             born,
             expiration_ms: None,
             priority: 0,
+            is_bad: false,
+            by,
+            stored: 0,
         }
     }
 

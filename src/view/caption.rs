@@ -49,6 +49,7 @@ pub fn rank(fact: &Fact) -> u8 {
         Fact::Dispatched { redelivered: true, .. } => 5,
         Fact::Confirmed { accepted: false, .. } | Fact::Retried { .. } => 5,
         Fact::ControlLost { .. } | Fact::Changed { .. } => 5,
+        Fact::Skipped { .. } | Fact::Failed { .. } => 5,
         Fact::Done { .. } | Fact::Answered { .. } | Fact::Worked { .. } => 4,
         Fact::Sent { .. } | Fact::Dispatched { .. } | Fact::Acked { .. } => 3,
         Fact::Queued { .. } | Fact::Started { .. } | Fact::Buffered { .. } => 2,
@@ -252,6 +253,16 @@ fn tell_work(fact: &Fact, cast: &Cast, lang: Lang) -> Sentence {
         Fact::Done { msg, at, .. } => {
             say("{1} is done with {0}.", "{1}处理完 {0}。", &[number(msg), actor(at)])
         }
+        Fact::Skipped { msg, at } => say(
+            "{1} knows {0} again, and does nothing.",
+            "{1}认出 {0} 已登记过，不再处理。",
+            &[part(msg.0.to_string(), Ink::Again), actor(at)],
+        ),
+        Fact::Failed { msg, at } => say(
+            "{1} can do nothing with {0}.",
+            "{1}无法处理 {0}。",
+            &[part(msg.0.to_string(), Ink::Bad), actor(at)],
+        ),
         Fact::Answered { msg, at } => {
             say("{1} has the answer to {0}.", "{1}收到 {0} 的答复。", &[number(msg), actor(at)])
         }

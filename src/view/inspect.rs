@@ -535,8 +535,7 @@ fn rebuilt(facts: &[(SimTime, Fact)]) -> Option<Account> {
                 account.n_effects += 1;
                 account.delivered.get_or_insert(*at);
             }
-            Fact::Dropped { why, .. } => account.last_drop = Some(*why),
-            _ => {}
+            _ => account.note_end(fact),
         }
     }
     Some(account)

@@ -200,6 +200,16 @@ impl World {
                 self.channel(*channel)?.machine.drop_nth(*nth);
                 Ok(())
             }
+            Command::LoseNth { channel, back, nth } => {
+                let lane = if *back { Lane::Back } else { Lane::Forth };
+                if self.channel(*channel)?.machine.lose_nth(lane, *nth) {
+                    return Ok(());
+                }
+                Err(Said::new(
+                    "only an ideal path loses a single parcel; TCP sends it again",
+                    "只有理想通路会丢失单个包；TCP 会重传",
+                ))
+            }
             Command::Slow { actor, ppm } => self.slow(*actor, *ppm),
             Command::Send { actor } => self.send(*actor),
             Command::Set { node, param, value } => self
@@ -279,8 +289,9 @@ impl World {
             let (from, port, to) = (channel.from, channel.from_port, channel.to);
             let hello = match &self.actors[to.index()].machine {
                 Actor::Consumer(consumer) => consumer.subscription(),
-                _ => continue,
+                _ => None,
             };
+            let Some(hello) = hello else { continue };
             if !matches!(self.actors[from.index()].machine, Actor::Broker(_)) {
                 continue;
             }

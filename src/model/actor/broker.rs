@@ -10,7 +10,7 @@ pub mod params;
 pub mod resources;
 pub mod topology;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::kernel::SimTime;
 use crate::model::broker::{
@@ -60,10 +60,14 @@ pub struct Peer {
     pub consumer: Option<ConsumerId>,
     /// Whether delivering counts as acknowledging.
     pub auto_ack: bool,
+    /// Whether it asks for its messages one by one.
+    pub pulls: bool,
     /// A publish that waits for room; nothing more is read from this port until then.
     pub waiting: Option<(u64, Message)>,
     /// Deliveries that wait for the channel to take them.
     pub outgoing: VecDeque<Parcel>,
+    /// When each unacknowledged delivery went out, if there is a limit for that.
+    pub since: BTreeMap<u64, SimTime>,
 }
 
 /// A queue broker.
@@ -93,9 +97,11 @@ pub struct BrokerActor {
     next_waiting: u16,
     /// From which port it read last.
     last_port: u16,
+    /// Copies that it stored: each gets the next number, also after a crash.
+    pub n_stored: u32,
     /// Its process is dead: nothing happens in it until it starts anew.
     is_down: bool,
-    effects: Vec<Effect<Message>>,
+    pub(super) effects: Vec<Effect<Message>>,
     /// Room for routing; empty between calls.
     targets: Vec<QueueId>,
 }
@@ -116,6 +122,7 @@ impl BrokerActor {
             clients: Vec::new(),
             next_waiting: 0,
             last_port: 0,
+            n_stored: 0,
             is_down: false,
             effects: Vec::new(),
             targets: Vec::new(),
@@ -141,10 +148,8 @@ impl BrokerActor {
                 self.last_port = port;
                 self.begin(cx, port, seq, message);
             }
-            Parcel::Ack { tag, .. } => {
-                let channel = self.peers[usize::from(port)].channel;
-                self.broker.ack(channel, tag, false, &mut self.effects);
-            }
+            Parcel::Ack { tag, .. } => self.settle(cx, port, tag, None),
+            Parcel::Reject { tag, how, .. } => self.settle(cx, port, tag, Some(how)),
             Parcel::Subscribe { prefetch, auto_ack } => {
                 self.subscribe(cx, port, prefetch, auto_ack);
             }
@@ -157,6 +162,7 @@ impl BrokerActor {
 
     /// A message's or a queue's time is up, or the broker has done what it was busy with.
     pub fn on_wake(&mut self, cx: &mut Ctx<'_>) {
+        self.time_out(cx);
         self.broker.on_wake(cx.now(), &mut self.effects);
         self.carry_out(cx);
         self.go_on(cx);
@@ -168,7 +174,8 @@ impl BrokerActor {
         if self.is_down {
             return None;
         }
-        match (self.broker.next_wake(), self.next_resource()) {
+        let own = [self.next_resource(), self.next_timeout()].into_iter().flatten().min();
+        match (self.broker.next_wake(), own) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
         }
@@ -285,7 +292,7 @@ impl BrokerActor {
     /// Fetches one message for a client that asks for it, whatever consumers do.
     fn on_get(&mut self, cx: &mut Ctx<'_>, port: u16, auto_ack: bool) {
         let peer = &mut self.peers[usize::from(port)];
-        peer.auto_ack = auto_ack;
+        (peer.auto_ack, peer.pulls) = (auto_ack, true);
         let (channel, queue) = (peer.channel, peer.queue);
         if self.refuses(cx, port, queue, true) {
             return;
@@ -309,7 +316,7 @@ impl BrokerActor {
     }
 
     /// The peer's process died: what it had not acknowledged comes back.
-    fn on_closed(&mut self, cx: &mut Ctx<'_>, port: u16) {
+    pub(super) fn on_closed(&mut self, cx: &mut Ctx<'_>, port: u16) {
         let peer = &mut self.peers[usize::from(port)];
         for parcel in peer.outgoing.drain(..) {
             if let (true, Some(m)) = (peer.auto_ack, parcel.message()) {
@@ -404,8 +411,12 @@ impl BrokerActor {
                 let (msg, of) = (copy.message.id, message.id);
                 cx.fact(Fact::Copied { msg, of, at: cx.me });
             }
+            copy.message.stored = self.n_stored + 1;
             self.note_write(cx, port, *id, &copy.message);
             let one = self.broker.put(channel, *id, &copy, &mut self.effects);
+            if one == Taken::Routed {
+                self.n_stored = self.n_stored.saturating_add(1).min(u32::MAX - 1);
+            }
             taken = if taken == Taken::Refused { taken } else { one };
         }
         taken
@@ -507,6 +518,9 @@ impl BrokerActor {
         cx.fact(Fact::Dispatched { msg, at: cx.me, channel: over, redelivered, depth });
         let parcel = Parcel::Deliver { tag, message, redelivered };
         let peer = &mut self.peers[usize::from(port)];
+        if !peer.auto_ack && !self.params.ack_timeout.is_zero() {
+            peer.since.insert(tag, cx.now());
+        }
         let first = peer.outgoing.is_empty();
         if !first || !cx.write(port, parcel, !peer.auto_ack) {
             peer.outgoing.push_back(parcel);
@@ -545,9 +559,7 @@ fn why_of(why: DropReason) -> Why {
         DropReason::Expired => Why::Expired,
         DropReason::DeliveryLimit => Why::TooOften,
         DropReason::Restarted => Why::Crash,
-        DropReason::Rejected
-        | DropReason::Purged
-        | DropReason::QueueDeleted
-        | DropReason::RolledBack => Why::Refused,
+        DropReason::Rejected => Why::Bad,
+        DropReason::Purged | DropReason::QueueDeleted | DropReason::RolledBack => Why::Refused,
     }
 }

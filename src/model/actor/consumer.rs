@@ -2,12 +2,14 @@
 //! acknowledges.
 //!
 //! It models parallel workers with one memory in front, acknowledgement after the work or on
-//! delivery, and passing a message on. It leaves out batches, polling and the cost of
-//! acknowledging. Read `docs/models/consumer.md` before editing.
+//! delivery, and passing a message on; `effect.rs` has what guarantees hang on. It leaves out
+//! batches, polling and the cost of acknowledging. Read `docs/models/consumer.md` before editing.
 
 use std::collections::VecDeque;
 
 use crate::kernel::{SimSpan, SimTime};
+use crate::model::actor::dedupe::{DedupeBy, Record, RecordWhen};
+use crate::model::actor::effect::{Pendings, WhenBad, tell};
 use crate::model::actor::parts::Parts;
 use crate::model::actor::shares;
 use crate::model::actor::workers::{By, Job, Order, Service, Workers};
@@ -25,6 +27,8 @@ choices! {
         AfterWork = "after-work" ("after work", "处理后"),
         /// The broker forgets the message as it delivers it.
         OnDelivery = "on-delivery" ("on delivery", "投递即确认"),
+        /// When the work begins.
+        BeforeWork = "before-work" ("before work", "处理前"),
     }
 }
 
@@ -97,6 +101,30 @@ params! {
             help ("How long each message takes, in the order of starting; then as set above.",
                 "按开始顺序，每条消息的处理时间；用完后按上面的设置。"),
             source "trace-driven simulation";
+        /// Time from the effect to the acknowledgement.
+        ack_delay: SimSpan = SimSpan::ZERO, range SimSpan::ZERO => SimSpan::s(3_600), scale log,
+            slider SimSpan::us(100) => SimSpan::s(10), applies live,
+            name ("Acknowledge later by", "确认滞后"),
+            help ("Time from the end of the work to its acknowledgement; a crash in it repeats the work.",
+                "处理结束到发出确认之间的时间；其间崩溃会导致重做。"),
+            source "our own model of the gap between effect and acknowledgement";
+        /// By which id it knows a message again.
+        dedupe: DedupeBy = DedupeBy::None, choice, applies restart,
+            name ("Known again by", "去重依据"),
+            help ("A message whose id was recorded is acknowledged and not worked on.",
+                "编号已登记的消息直接确认，不再处理。"),
+            source "idempotent consumer";
+        /// When that id is recorded.
+        record: RecordWhen = RecordWhen::SameTransaction, choice, applies restart,
+            name ("Recorded", "登记时机"),
+            help ("Before the effect a crash loses it; after it, a crash repeats it.",
+                "先登记，崩溃会丢失；后登记，崩溃会重复。"),
+            source "idempotent consumer";
+        /// What it does with a message that it cannot work on.
+        when_bad: WhenBad = WhenBad::Requeue, choice, applies live,
+            name ("A bad message", "坏消息"),
+            help ("What becomes of a message that no work can be done on.", "无法处理的消息如何处置。"),
+            source "AMQP 0-9-1, basic.reject; returning it: our own";
         /// Further work for each KiB of a message.
         per_kib: SimSpan = SimSpan::ZERO, range SimSpan::ZERO => SimSpan::s(3_600), scale log,
             slider SimSpan::us(1) => SimSpan::s(1), applies live,
@@ -134,6 +162,19 @@ params! {
             help ("Parts by channel, in their order; the rest ends here. None: one after the other.",
                 "按通路顺序的占比，余下的在此结束；不写则轮流。"),
             source "routing probabilities, Jackson 1957";
+        /// Chance that the work on a message fails.
+        fail: Ppm = Ppm(0), range Ppm(0) => Ppm(1_000_000), step Ppm(1_000), applies live,
+            name ("Work fails", "处理失败率"),
+            help ("Chance that work fails when it ends; then it is treated as a bad message.",
+                "处理结束时失败的概率；失败者按坏消息处置。"),
+            source "retries with feedback, Jackson 1957";
+        /// How often it asks for a message, instead of being sent them.
+        pull: SimSpan = SimSpan::ZERO, range SimSpan::ZERO => SimSpan::s(3_600), scale log,
+            slider SimSpan::ms(1) => SimSpan::s(60), applies restart,
+            name ("Asks every", "拉取间隔"),
+            help ("It asks its broker for one message each time; 0 s: the broker sends them.",
+                "每隔这么久向代理要一条消息；0 s 表示由代理推送。"),
+            source "AMQP 0-9-1, basic.get";
     }
 }
 
@@ -146,6 +187,10 @@ pub struct Consumer {
     pub workers: Workers,
     /// Worked on, and waiting for the next place to take it: back-pressure.
     pub outgoing: VecDeque<Job>,
+    /// Done, and not acknowledged yet.
+    pub pending: Pendings,
+    /// What it knows again; on disk, so it outlives a crash.
+    pub record: Record,
     next_output: u16,
     /// Parts of messages that are worked on together.
     pub parts: Parts,
@@ -153,6 +198,8 @@ pub struct Consumer {
     shares: Vec<u32>,
     /// The way out that was drawn for the next message, until it is taken.
     drawn: Option<Option<u16>>,
+    /// When it asks for the next message.
+    pub(super) next_pull: Option<SimTime>,
     n_drawn: u64,
 }
 
@@ -165,9 +212,12 @@ impl Consumer {
             params,
             workers,
             outgoing: VecDeque::new(),
+            pending: Pendings::new(),
+            record: Record::default(),
             next_output: 0,
             parts: Parts::default(),
             drawn: None,
+            next_pull: None,
             n_drawn: 0,
         }
     }
@@ -180,16 +230,18 @@ impl Consumer {
                 self.take_from_sender(cx, job);
             }
             Parcel::Deliver { tag, message, redelivered } => {
-                let tag = if self.params.ack == AckMode::AfterWork { tag } else { 0 };
+                let tag = if self.params.ack == AckMode::OnDelivery { 0 } else { tag };
                 let job = Job { message, port, by: By::Broker, tag, redelivered };
                 if let Some(job) = self.parts.take(cx, job, self.params.join.0) {
-                    self.workers.take(cx, job, service(&self.params));
+                    self.take(cx, job);
                 }
             }
             Parcel::Opened => self.subscribe(cx, port),
             Parcel::Closed => {
                 self.workers.forget_connection(port);
                 self.parts.forget_connection(port);
+                let pending = self.pending.iter_mut().filter(|p| p.job.port == port);
+                pending.for_each(|pending| pending.job.tag = 0);
             }
             _ => {}
         }
@@ -200,6 +252,8 @@ impl Consumer {
         while let Some(job) = self.workers.finish(cx.now()) {
             self.on_worked(cx, job);
         }
+        self.settle_due(cx);
+        self.pull_due(cx);
         self.go_on(cx);
     }
 
@@ -215,9 +269,14 @@ impl Consumer {
         Self::read_all(cx);
     }
 
-    /// When the next work ends.
+    /// When the next work ends, or the next acknowledgement is due.
     pub fn next_wake(&self) -> Option<SimTime> {
-        self.workers.next_wake()
+        let due = self.pending.front().map(|pending| pending.due);
+        let own = [due, self.next_pull].into_iter().flatten().min();
+        match (self.workers.next_wake(), own) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
     }
 
     /// Whether it reads from the port.
@@ -231,7 +290,10 @@ impl Consumer {
     pub fn on_crash(&mut self, cx: &mut Ctx<'_>) {
         self.workers.crash(cx);
         self.parts.crash(cx);
+        self.next_pull = None;
         self.drawn = None;
+        // What was done and not acknowledged is forgotten; the record is not.
+        self.pending.clear();
         let at = Node::Actor(cx.me);
         for job in self.outgoing.drain(..) {
             cx.fact(Fact::Dropped { msg: job.message.id, at, why: Why::Crash });
@@ -240,18 +302,22 @@ impl Consumer {
 
     /// It starts anew and subscribes again.
     pub fn on_restart(&mut self, cx: &mut Ctx<'_>) {
+        self.begin_pulling(cx.now());
         for port in 0..cx.n_ports() {
             self.subscribe(cx, port);
         }
     }
 
-    /// What it asks its broker for.
-    pub fn subscription(&self) -> Parcel {
+    /// What it asks its broker for; `None`: it will ask for each message.
+    pub fn subscription(&self) -> Option<Parcel> {
+        if !self.params.pull.is_zero() {
+            return None;
+        }
         let prefetch = match self.params.prefetch {
             Amount::UNLIMITED => 0,
             Amount(n) => n,
         };
-        Parcel::Subscribe { prefetch, auto_ack: self.params.ack == AckMode::OnDelivery }
+        Some(Parcel::Subscribe { prefetch, auto_ack: self.params.ack == AckMode::OnDelivery })
     }
 
     /// Changes a live parameter.
@@ -270,7 +336,9 @@ impl Consumer {
 
     fn subscribe(&self, cx: &mut Ctx<'_>, port: u16) {
         if cx.seat.ports[usize::from(port)].out == Lane::Back {
-            cx.write(port, self.subscription(), false);
+            if let Some(hello) = self.subscription() {
+                cx.write(port, hello, false);
+            }
         }
     }
 
@@ -291,6 +359,18 @@ impl Consumer {
             return;
         }
         if let Some(job) = self.parts.take(cx, job, self.params.join.0) {
+            self.take(cx, job);
+        }
+    }
+
+    /// Starts on the job, or keeps it for later.
+    fn take(&mut self, cx: &mut Ctx<'_>, job: Job) {
+        let begun = if self.is_plain() || !self.workers.starts_now() {
+            Some(job)
+        } else {
+            self.begin(cx, job)
+        };
+        if let Some(job) = begun {
             self.workers.take(cx, job, service(&self.params));
         }
     }
@@ -298,9 +378,15 @@ impl Consumer {
     /// The work on one message ended: its effect happens here, or it goes on to the next place.
     fn on_worked(&mut self, cx: &mut Ctx<'_>, job: Job) {
         let msg = job.message.id;
+        if job.message.is_bad || self.fails(cx, &job) {
+            return self.fail(cx, &job);
+        }
+        if !self.takes_effect(&job) {
+            return self.skip(cx, &job);
+        }
         for other in self.parts.done(&job) {
             cx.fact(Fact::Done { msg: other.message.id, at: cx.me, answers: false });
-            Self::tell(cx, &other);
+            self.conclude(cx, other);
         }
         if self.has_output(cx) {
             cx.fact(Fact::Worked { msg, at: cx.me });
@@ -310,7 +396,7 @@ impl Consumer {
             }
         } else {
             cx.fact(Fact::Done { msg, at: cx.me, answers: false });
-            Self::tell(cx, &job);
+            self.conclude(cx, job);
         }
     }
 
@@ -326,7 +412,7 @@ impl Consumer {
             Way::Ends => {
                 self.drawn = None;
                 cx.fact(Fact::Done { msg: job.message.id, at: cx.me, answers: false });
-                Self::tell(cx, job);
+                tell(cx, job);
                 return true;
             }
             Way::Drawn(way) => usize::from(way.min(outputs - 1)),
@@ -343,7 +429,7 @@ impl Consumer {
         }
         self.drawn = None;
         self.next_output = (self.next_output + 1) % outputs;
-        Self::tell(cx, job);
+        self.conclude(cx, *job);
         true
     }
 
@@ -361,25 +447,20 @@ impl Consumer {
         drawn.map_or(Way::Ends, Way::Drawn)
     }
 
-    /// Tells whoever waits to hear that the job is done.
-    fn tell(cx: &mut Ctx<'_>, job: &Job) {
-        if job.tag == 0 {
-            return;
-        }
-        let msg = job.message.id;
-        let parcel = match job.by {
-            By::Broker => Parcel::Ack { tag: job.tag, msg },
-            By::Sender => Parcel::Confirm { seq: job.tag, msg, accepted: true },
-        };
-        cx.write(job.port, parcel, false);
-    }
-
     /// Starts on what waits, and reads again what a full memory had left on the channel.
     fn go_on(&mut self, cx: &mut Ctx<'_>) {
         if !self.outgoing.is_empty() {
             return;
         }
-        self.workers.start_waiting(cx, service(&self.params));
+        if self.is_plain() {
+            self.workers.start_waiting(cx, service(&self.params));
+        } else {
+            while let Some(job) = self.workers.pop_waiting() {
+                if let Some(job) = self.begin(cx, job) {
+                    self.workers.start(cx, job, service(&self.params));
+                }
+            }
+        }
         if self.params.buffer != Amount::UNLIMITED {
             Self::read_all(cx);
         }
@@ -399,6 +480,7 @@ fn service(params: &ConsumerParams) -> Service<'_> {
         rare_ppm: params.rare_share.0,
         rare: params.rare_service,
         order: params.order,
+        renews: params.fail.0 != 0,
         ..Service::new(params.service, params.spread, params.variation.0)
     }
 }

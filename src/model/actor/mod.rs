@@ -3,11 +3,15 @@
 pub mod arrivals;
 pub mod broker;
 pub mod consumer;
+pub mod dedupe;
+pub mod effect;
 pub mod parts;
 pub mod producer;
+mod pull;
 pub mod requester;
 pub mod responder;
 pub mod script;
+mod settle;
 pub mod shares;
 pub mod workers;
 
@@ -176,7 +180,8 @@ impl Actor {
             Actor::Producer(a) => a.on_start(cx),
             Actor::Requester(a) => a.on_start(cx),
             Actor::Script(a) => a.on_start(cx),
-            Actor::Broker(_) | Actor::Consumer(_) | Actor::Responder(_) => {}
+            Actor::Consumer(a) => a.begin_pulling(cx.now()),
+            Actor::Broker(_) | Actor::Responder(_) => {}
         }
     }
 
@@ -296,7 +301,8 @@ impl Actor {
             }
             // Times to live go on while it stands still.
             Actor::Broker(a) => a.on_wake(cx),
-            Actor::Consumer(_) | Actor::Responder(_) => {}
+            Actor::Consumer(a) => a.postpone(span),
+            Actor::Responder(_) => {}
         }
     }
 

@@ -172,6 +172,12 @@ params! {
             help ("How long each message may wait in a queue, in turn; 0 s, or none: for ever.",
                 "各条消息依次在队列中最多等待多久；0 s 或不写表示不限。"),
             source "AMQP 0-9-1, basic property expiration";
+        /// Which of its messages no work can be done on.
+        bad: Amount = Amount(0), range Amount(0) => Amount(1_000_000), scale log,
+            slider Amount(0) => Amount(100), applies restart,
+            name ("Bad message", "坏消息"),
+            help ("Its n-th message cannot be worked on; 0: none.", "它的第几条消息无法处理；0 表示没有。"),
+            source "poison message";
         /// The exchange that it publishes to.
         exchange: Words = Words::NONE, words 1, applies restart,
             name ("Exchange", "交换机"),
@@ -259,8 +265,15 @@ impl Producer {
 
     /// A parcel came back.
     pub fn on_message(&mut self, cx: &mut Ctx<'_>, port: u16, parcel: Parcel) {
-        if let Parcel::Confirm { seq, msg, accepted } = parcel {
-            self.on_confirm(cx, port, seq, msg, accepted);
+        match parcel {
+            Parcel::Confirm { seq, msg, accepted } => {
+                self.on_confirm(cx, port, seq, msg, accepted);
+            }
+            Parcel::Returned { message } => {
+                let at = Node::Actor(cx.me);
+                cx.fact(Fact::Dropped { msg: message.id, at, why: Why::Returned });
+            }
+            _ => {}
         }
     }
 
@@ -388,8 +401,10 @@ impl Producer {
         let priority = u8::try_from(self.params.priority.0).unwrap_or(u8::MAX);
         let route = self.n_made.checked_rem(self.routes.len() as u64).map_or(0, |turn| turn + 1);
         let route = u16::try_from(route).unwrap_or(0);
-        let message = Message { expiration_ms, priority, route, ..cx.new_message(key, bytes) };
         self.n_made += 1;
+        let is_bad = u64::from(self.params.bad.0) == self.n_made;
+        let made = cx.new_message(key, bytes);
+        let message = Message { expiration_ms, priority, is_bad, route, ..made };
         cx.fact(Fact::Sent { msg: message.id, by: cx.me, key, bytes });
         let n_ports = u64::from(cx.n_ports());
         if n_ports == 0 {

@@ -145,7 +145,7 @@ impl Workers {
 
     /// Starts on the job, or keeps it for later.
     pub fn take(&mut self, cx: &mut Ctx<'_>, job: Job, service: Service<'_>) {
-        if self.buffer.is_empty() && (self.n_busy as usize) < self.busy.len() {
+        if self.starts_now() {
             self.start(cx, job, service);
             return;
         }
@@ -202,6 +202,16 @@ impl Workers {
         self.n_busy -= 1;
         self.reckon();
         Some(work.job)
+    }
+
+    /// Whether the next job would be started at once.
+    pub fn starts_now(&self) -> bool {
+        self.buffer.is_empty() && (self.n_busy as usize) < self.busy.len()
+    }
+
+    /// Takes the next job that waits out of memory, if a worker is free for it.
+    pub fn pop_waiting(&mut self) -> Option<Job> {
+        if (self.n_busy as usize) < self.busy.len() { self.buffer.pop_front() } else { None }
     }
 
     /// Starts on what waits, while a worker is free.
@@ -276,7 +286,8 @@ impl Workers {
         self.n_busy
     }
 
-    fn start(&mut self, cx: &mut Ctx<'_>, job: Job, service: Service<'_>) {
+    /// Starts on a job; one must be free.
+    pub fn start(&mut self, cx: &mut Ctx<'_>, job: Job, service: Service<'_>) {
         let Some(place) = self.busy.iter().position(Option::is_none) else { return };
         let left = self.set_aside.iter().position(|(other, _)| *other == job);
         let span = match left {

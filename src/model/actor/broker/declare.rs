@@ -195,6 +195,8 @@ impl BrokerActor {
             auto_ack: false,
             waiting: None,
             outgoing: std::collections::VecDeque::new(),
+            since: std::collections::BTreeMap::new(),
+            pulls: false,
         }
     }
 }

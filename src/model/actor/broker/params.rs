@@ -111,6 +111,13 @@ params! {
             help ("Quorum queues: after more failures a message is a dead letter.",
                 "仲裁队列：失败次数超过此值，消息成为死信。"),
             source "RabbitMQ x-delivery-limit";
+        /// How long a delivery may stay unacknowledged.
+        ack_timeout: SimSpan = SimSpan::ZERO, range SimSpan::ZERO => SimSpan::s(86_400), scale log,
+            slider SimSpan::ms(10) => SimSpan::s(3_600), applies restart,
+            name ("Acknowledge within", "确认期限"),
+            help ("After it the consumer's channel is closed and its messages come again; 0 s: it waits for ever.",
+                "超过期限则关闭消费者的通道，消息重新投递；0 s 表示一直等待。"),
+            source "RabbitMQ consumer_timeout (default 30 min)";
         /// Exchanges, one a line: a name and a type.
         exchanges: Lines = Lines::NONE, lines topology::check_exchanges, applies restart,
             name ("Exchanges", "交换机"),
