@@ -18,6 +18,7 @@ use super::Look;
 use super::ladder::words::timer_name;
 use super::next_tcp;
 use super::numbers::{count, percent};
+use super::resource_words;
 use super::tcp_words;
 use super::words::{Cast, Ink, Run, Sentence, number, part, sentence};
 
@@ -56,7 +57,7 @@ pub fn rank(fact: &Fact) -> u8 {
         Fact::Confirmed { .. } | Fact::Unblocked { .. } | Fact::Arrived { .. } => 2,
         Fact::Copied { .. } | Fact::Departed { .. } | Fact::Held { .. } => 1,
         Fact::Released { .. } => 1,
-        _ => tcp_words::rank(fact),
+        _ => resource_words::rank(fact),
     }
 }
 
@@ -271,12 +272,12 @@ fn tell_work(fact: &Fact, cast: &Cast, lang: Lang) -> Sentence {
             "{0} 在等待：{1}。",
             &[number(msg), plain(cause.text().get(lang))],
         ),
-        _ => tell_node(fact, cast, lang),
+        _ => resource_words::tell(fact, cast, lang),
     }
 }
 
 /// A fact about an actor or a channel.
-fn tell_node(fact: &Fact, cast: &Cast, lang: Lang) -> Sentence {
+pub(super) fn tell_node(fact: &Fact, cast: &Cast, lang: Lang) -> Sentence {
     let actor = |id| part(cast.name(id, lang), Ink::Strong);
     let path = |id| part(cast.channel(id, lang), Ink::Plain);
     let say = |en, zh, parts: &[Run]| sentence(Text::new(en, zh), lang, parts);

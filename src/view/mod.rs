@@ -20,6 +20,7 @@ pub mod layout;
 mod next_tcp;
 pub mod numbers;
 pub mod pipe;
+mod resource_words;
 pub mod scene;
 pub mod text_width;
 pub mod tokens;

@@ -276,8 +276,14 @@ impl World {
                 Client { path, group, ..peer.machine.client() }
             };
             let clients: Vec<Client> = peers.map(client).collect();
-            if let Actor::Broker(broker) = &mut self.actors[n].machine {
-                clients.into_iter().for_each(|client| broker.attach(client));
+            let ports = self.actors[n].seat.ports.iter();
+            let is_broker: Vec<bool> = ports
+                .map(|p| matches!(self.actors[p.peer.index()].machine, Actor::Broker(_)))
+                .collect();
+            match &mut self.actors[n].machine {
+                Actor::Broker(broker) => clients.into_iter().for_each(|c| broker.attach(c)),
+                Actor::Responder(responder) => responder.is_broker = is_broker,
+                _ => {}
             }
         }
     }

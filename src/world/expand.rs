@@ -32,6 +32,7 @@ pub(super) fn expand(scenario: &mut Scenario, strict: bool, out: &mut Vec<Proble
     // Who speaks to whom is settled; without it, what follows would only repeat the complaints.
     if before == out.len() {
         queues(scenario, &draft, out);
+        super::topology::check(scenario, &draft, out);
     }
     faults(scenario, &draft, strict, out);
     knobs(scenario, &draft, out);

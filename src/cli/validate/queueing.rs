@@ -111,7 +111,8 @@ fn measure(table: &str, row: Row<'_>, seed: u64) -> Result<Answer, String> {
         "fork_join" => networks::fork_join(row, seed),
         "mm1_ttl" => classes::ttl(row, seed),
         "at_least_once_duplicates" => repeats::duplicates(row, seed),
-        "retry_feedback" => Ok(Answer::NotCovered("no work fails by chance and comes back")),
+        "retry_feedback" => classes::feedback(row, seed),
+        "retry_limit" => repeats::limit(row, seed),
         _ => Ok(Answer::NotCovered("nothing here replays this table")),
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod arrivals;
 pub mod broker;
+pub mod calls;
 pub mod consumer;
 pub mod dedupe;
 pub mod effect;
@@ -109,7 +110,8 @@ impl ActorParams {
             (self, to),
             (Producer(_) | Consumer(_), Broker(_) | Consumer(_))
                 | (Broker(_), Consumer(_))
-                | (Requester(_), Responder(_))
+                | (Requester(_) | Responder(_), Responder(_))
+                | (Responder(_), Broker(_))
                 | (Script(_), Script(_))
         )
     }
@@ -226,7 +228,8 @@ impl Actor {
             Actor::Broker(a) => a.on_writable(cx, port),
             Actor::Consumer(a) => a.on_writable(cx),
             Actor::Requester(a) => a.on_writable(cx),
-            Actor::Responder(_) | Actor::Script(_) => {}
+            Actor::Responder(a) => a.on_writable(cx),
+            Actor::Script(_) => {}
         }
     }
 
@@ -355,7 +358,7 @@ impl Actor {
                 a.parts.n_held() + (a.workers.buffer.len() + a.outgoing.len()) as u64
             }
             Actor::Requester(a) => a.clients.len() as u64,
-            Actor::Responder(a) => a.workers.buffer.len() as u64,
+            Actor::Responder(a) => a.workers.buffer.len() as u64 + u64::from(a.calls.n_open()),
             Actor::Script(_) => 0,
         }
     }

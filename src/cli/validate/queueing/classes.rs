@@ -3,10 +3,10 @@
 
 use super::Answer;
 use super::collect::{ScopeSpec, WatchSpec};
-use super::estimate::{Estimate, Figure, Method, Quantity, Ratio};
-use super::rows::{AT_WORK, LEFT, REFUSED, Row, SOJOURN, WAIT, list, timed, work};
+use super::estimate::{Estimate, Figure, Method, NS, Quantity, Ratio};
+use super::rows::{AT_WORK, IN_SYSTEM, LEFT, REFUSED, Row, SOJOURN, WAIT, list, timed, work};
 use super::runs::{Experiment, Outcome, run};
-use super::worlds::{Draft, Settings, rate, span, watch_over};
+use super::worlds::{Draft, Settings, ppm, rate, span, watch_over};
 use crate::world::Plan;
 
 /// Most classes of a row.
@@ -189,4 +189,40 @@ pub fn ttl(row: Row<'_>, seed: u64) -> Result<Answer, String> {
     ];
     let experiment = single(plan, quantities, 20_000.0, arrivals);
     run(&experiment, seed).map(Answer::Measured)
+}
+
+/// Time in system per visit: of all that were there, by how often work began.
+const PER_VISIT: Ratio = |b| (b.area as f64 / NS, b.n_started as f64);
+/// How often work began, per second.
+const VISITS: Ratio = |b| (b.n_started as f64, b.span as f64 / NS);
+/// How often work began for each message that left.
+const ATTEMPTS: Ratio = |b| (b.n_started as f64, b.n_left as f64);
+/// Messages that left for each second of work: no more can come than these.
+const STABLE: Ratio = |b| (b.n_left as f64, b.area_busy as f64 / NS);
+
+/// `retry_feedback`: work that fails by chance and is done again.
+pub fn feedback(row: Row<'_>, seed: u64) -> Result<Answer, String> {
+    let (arrivals, service) = (row.given("lambda_")?, 1.0 / row.given("mu")?);
+    let load = row.result("rho")?;
+    if !(0.0 < arrivals && 0.0 < load && load < 1.0 && service.is_finite()) {
+        return Err("`lambda_`, `mu` and `p_fail` make no stable queue".to_owned());
+    }
+    let mut consumer = work(service, "exponential", 1.0);
+    consumer.push(("fail", ppm(row.given("p_fail")?)));
+    let plan = behind_queue(arrivals, &[], consumer)?;
+    let of = |key: &str, ratio| Ok(quantity(key, row.result(key)?, 0, ratio));
+    let quantities: Result<Vec<Quantity>, String> = [
+        ("effective_lambda", VISITS),
+        ("rho", AT_WORK),
+        ("L", IN_SYSTEM),
+        ("W_total", SOJOURN),
+        ("W_per_visit", PER_VISIT),
+        ("mean_attempts", ATTEMPTS),
+        ("max_stable_lambda", STABLE),
+    ]
+    .into_iter()
+    .map(|(key, ratio)| of(key, ratio))
+    .collect();
+    let batch = (50.0 * libm::pow(1.0 - load, -2.0)).max(20_000.0);
+    run(&single(plan, quantities?, batch, arrivals), seed).map(Answer::Measured)
 }

@@ -279,7 +279,7 @@ impl Watch {
             Fact::Copied { .. } => {
                 self.open.push_back(Open { sent: at, is_copy: true, ..Open::default() });
             }
-            Fact::Buffered { msg, .. } | Fact::Requeued { msg, .. } => self.interrupt(at, msg.0),
+            Fact::Buffered { msg, .. } | Fact::Failed { msg, .. } => self.interrupt(at, msg.0),
             Fact::Arrived { msg, channel, .. } => {
                 let actor = self.spec.end_of[channel.index()];
                 self.arrive(at, msg.0, actor);

@@ -3,7 +3,7 @@
 
 use super::Answer;
 use super::estimate::{Estimate, Figure, Quantity, mean};
-use super::rows::{LEFT, Row, work};
+use super::rows::{LEFT, Row, count, work};
 use super::runs::{Outcome, parallel};
 use super::worlds::{Draft, ppm};
 use crate::kernel::SimTime;
@@ -132,6 +132,33 @@ pub fn duplicates(row: Row<'_>, seed: u64) -> Result<Answer, String> {
         ("mean_copies_stored", |t| Some(f64::from(t.n_copies))),
         ("mean_duplicates", |t| Some(f64::from(t.n_copies) - 1.0)),
         ("p_at_least_one_duplicate", |t| Some(f64::from(u8::from(1 < t.n_copies)))),
+    ];
+    repeat(&draft.plan()?, row, seed, &counts)
+}
+
+/// `retry_limit`: work that fails by chance, in a queue that forgives only so many failures.
+pub fn limit(row: Row<'_>, seed: u64) -> Result<Answer, String> {
+    let attempts = count(row.params, "max_attempts", 1_000)?;
+    let mut draft = Draft::default();
+    let producer = [
+        ("arrivals", "constant".to_owned()),
+        ("rate", "1000/s".to_owned()),
+        ("limit", N_MESSAGES.to_string()),
+    ];
+    draft.actor("producer", "producer", &producer);
+    let broker =
+        [("queue-type", "quorum".to_owned()), ("delivery-limit", (attempts - 1).to_string())];
+    draft.actor("broker", "broker", &broker);
+    let mut consumer = work(0.0, "constant", 0.0);
+    consumer.push(("fail", ppm(row.given("p_fail")?)));
+    consumer.push(("prefetch", "1".to_owned()));
+    draft.actor("consumer", "consumer", &consumer);
+    draft.channel("producer", "broker", 0.0);
+    draft.channel("broker", "consumer", 0.0);
+    let counts: [Count; 3] = [
+        ("p_dead", |t| Some(f64::from(u8::from(t.is_dead)))),
+        ("mean_attempts", |t| Some(f64::from(t.n_starts))),
+        ("mean_attempts_given_success", |t| t.is_done.then_some(f64::from(t.n_starts))),
     ];
     repeat(&draft.plan()?, row, seed, &counts)
 }
