@@ -27,6 +27,8 @@ pub mod tokens;
 pub mod tcp_words;
 pub mod tracks;
 mod tracks_tcp;
+pub mod wiring;
+mod wiring_card;
 pub mod words;
 
 use crate::model::{ActorId, ChannelId, Command, MsgId};

@@ -145,7 +145,7 @@ params! {
         /// What the broker itself needs for a message that it takes in.
         work: SimSpan = SimSpan::ZERO, range SimSpan::ZERO => SimSpan::s(60), scale log,
             slider SimSpan::us(1) => SimSpan::ms(100), applies live,
-            name ("Broker's work per message", "代理每条处理时间"),
+            name ("Work per message", "代理每条处理时间"),
             help ("One core takes in one message after the other; 0 s: no time at all.",
                 "单核逐条接收消息；0 s 表示不耗时。"),
             source "our own model of a broker's CPU";
