@@ -38,6 +38,16 @@ pub enum Command {
         /// Which message, counted from now.
         nth: u32,
     },
+    /// The `nth` parcel written to one lane from now on is lost (1 = the next): a message, an
+    /// acknowledgement or a confirmation, but nothing of the connection itself.
+    LoseNth {
+        /// The channel.
+        channel: ChannelId,
+        /// Against its direction.
+        back: bool,
+        /// Which parcel, counted from now.
+        nth: u32,
+    },
     /// The actor's work takes `ppm` millionths of its time from now on (2 000 000 = twice as long).
     Slow {
         /// A consumer or responder.

@@ -37,6 +37,14 @@ pub enum Why {
     Expired,
     /// Too many deliveries of it failed.
     TooOften,
+    /// Its sender may not write to that queue.
+    Forbidden,
+    /// No work can be done on it.
+    Bad,
+    /// It came back to its sender, who can do nothing about it.
+    Returned,
+    /// It was recorded as done before its effect happened.
+    TakenAsDone,
 }
 
 impl Why {
@@ -57,6 +65,15 @@ impl Why {
             Why::GaveUp => Text { en: "the sender gave up", zh: "发送方放弃" },
             Why::Expired => Text { en: "its time was up", zh: "已过期" },
             Why::TooOften => Text { en: "delivered too often", zh: "投递次数过多" },
+            Why::Forbidden => {
+                Text { en: "its sender may not write there", zh: "发送方无写权限" }
+            }
+            Why::Bad => Text { en: "no work can be done on it", zh: "无法处理" },
+            Why::Returned => Text { en: "came back to its sender", zh: "退回发送方" },
+            Why::TakenAsDone => Text {
+                en: "recorded as done, but not done",
+                zh: "已登记为完成，实际未完成",
+            },
         }
     }
 }
@@ -131,11 +148,21 @@ pub enum Cause {
     Phy,
     /// lwIP: written, and nothing sends it before a timer's tick.
     TimerTick,
+    /// The other parts of the same message have not come yet.
+    OtherParts,
+    /// Its holder asked another service, and has no answer yet.
+    Downstream,
+    /// The broker works on it: routing, checking, encrypting.
+    BrokerWork,
+    /// The broker's disk writes it.
+    Disk,
+    /// The broker takes nothing from publishers: its memory or its disk is nearly full.
+    Alarm,
 }
 
 impl Cause {
     /// Every cause, in the order of the stacked chart from below.
-    pub const ALL: [Cause; 33] = [
+    pub const ALL: [Cause; 38] = [
         Cause::Sender,
         Cause::BackPressure,
         Cause::Retry,
@@ -169,6 +196,11 @@ impl Cause {
         Cause::Dma,
         Cause::Phy,
         Cause::TimerTick,
+        Cause::OtherParts,
+        Cause::Downstream,
+        Cause::BrokerWork,
+        Cause::Disk,
+        Cause::Alarm,
     ];
 
     /// How many there are.
@@ -215,6 +247,11 @@ impl Cause {
             Cause::Dma => "dma",
             Cause::Phy => "phy",
             Cause::TimerTick => "timer-tick",
+            Cause::OtherParts => "other-parts",
+            Cause::Downstream => "downstream",
+            Cause::BrokerWork => "broker-work",
+            Cause::Disk => "disk",
+            Cause::Alarm => "alarm",
         }
     }
 
@@ -254,6 +291,11 @@ impl Cause {
             Cause::Dma => Text { en: "DMA", zh: "DMA" },
             Cause::Phy => Text { en: "PHY", zh: "PHY" },
             Cause::TimerTick => Text { en: "timer tick", zh: "定时器节拍" },
+            Cause::OtherParts => Text { en: "waiting for other parts", zh: "等待其余部分" },
+            Cause::Downstream => Text { en: "another service", zh: "等待下游服务" },
+            Cause::BrokerWork => Text { en: "broker's own work", zh: "代理自身处理" },
+            Cause::Disk => Text { en: "writing to disk", zh: "写入磁盘" },
+            Cause::Alarm => Text { en: "broker's alarm", zh: "代理资源告警" },
         }
     }
 }
@@ -296,6 +338,10 @@ pub enum Fact {
     Worked { msg: MsgId, at: ActorId },
     /// Work on it ended: its effect happened. `answers`: a reply goes back.
     Done { msg: MsgId, at: ActorId, answers: bool },
+    /// It came again and was known by its id: nothing was done.
+    Skipped { msg: MsgId, at: ActorId },
+    /// Work on it ended without an effect: nothing can be done with it.
+    Failed { msg: MsgId, at: ActorId },
     /// Its reply reached the requester.
     Answered { msg: MsgId, at: ActorId },
     /// From now on it waits for `cause`.
@@ -355,6 +401,20 @@ pub enum Fact {
     HoldBegun { channel: ChannelId, at_to: bool, hold: Hold, bytes: u32, msg: MsgId },
     /// What was held leaves, or waits for something else.
     HoldEnded { channel: ChannelId, at_to: bool, hold: Hold },
+    /// The broker `at` took `msg` in at an exchange (its place among the broker's exchanges) for a
+    /// queue (its place among the broker's queues).
+    Routed { msg: MsgId, at: ActorId, exchange: u16, queue: u16 },
+    /// The broker `at` refused `by`, who may not write to that queue (or read it, `reads`).
+    Denied { by: ActorId, at: ActorId, queue: u16, reads: bool },
+    /// The broker `at` wrote into its audit trail that `by` wrote `msg` (or got it, `reads`).
+    Audited { msg: MsgId, by: ActorId, at: ActorId, reads: bool },
+    /// The broker takes nothing from publishers from now on (`on`), or takes from them again.
+    Alarm { at: ActorId, resource: Resource, on: bool },
+    /// Of the time that `msg` just lay unread, what falls between these instants was due to
+    /// `cause`.
+    Excused { msg: MsgId, cause: Cause, from: SimTime, to: SimTime },
+    /// The broker's disk has everything up to now.
+    Synced { at: ActorId },
     /// The handshake is over at this end.
     Connected { channel: ChannelId, at_to: bool },
     /// The connection is over at this end: reset, refused or timed out.
@@ -363,6 +423,26 @@ pub enum Fact {
     Spent { msg: MsgId, cause: Cause, span: u64 },
     /// A host dropped a frame that had reached it, or, as frame 0, did not let one leave.
     FrameDropped { frame: u64, channel: ChannelId, back: bool, why: Lost },
+}
+
+/// What a broker runs out of.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[repr(u8)]
+pub enum Resource {
+    /// Memory above the watermark.
+    Memory,
+    /// Free disk space below the limit.
+    Disk,
+}
+
+impl Resource {
+    /// In words.
+    pub fn text(self) -> Text {
+        match self {
+            Resource::Memory => Text { en: "memory", zh: "内存" },
+            Resource::Disk => Text { en: "disk space", zh: "磁盘空间" },
+        }
+    }
 }
 
 /// Why a wire lost a packet.
@@ -411,11 +491,16 @@ impl Fact {
             | Fact::Started { msg, .. }
             | Fact::Worked { msg, .. }
             | Fact::Done { msg, .. }
+            | Fact::Skipped { msg, .. }
+            | Fact::Failed { msg, .. }
             | Fact::Answered { msg, .. }
             | Fact::Held { msg, .. }
             | Fact::Retried { msg, .. }
             | Fact::Landed { msg, .. }
-            | Fact::Spent { msg, .. } => Some(msg),
+            | Fact::Spent { msg, .. }
+            | Fact::Routed { msg, .. }
+            | Fact::Audited { msg, .. }
+            | Fact::Excused { msg, .. } => Some(msg),
             _ => None,
         }
     }
@@ -428,6 +513,8 @@ impl Fact {
             | Fact::Released { .. }
             | Fact::Acked { .. }
             | Fact::Done { answers: false, .. }
+            | Fact::Skipped { .. }
+            | Fact::Failed { .. }
             | Fact::Answered { .. } => -1,
             _ => 0,
         }
@@ -487,7 +574,25 @@ impl Fact {
             Fact::Mended { channel: c } => [head(27, channel(c), 0), 0, 0],
             Fact::ControlLost { channel: c, back } => [head(28, channel(c), u64::from(back)), 0, 0],
             Fact::Changed { node: n, param } => [head(29, node(n), u64::from(param)), 0, 0],
+            Fact::Routed { msg, at, exchange, queue } => {
+                [head(60, actor(at), u64::from(exchange) | u64::from(queue) << 16), msg.0, 0]
+            }
+            Fact::Denied { by, at, queue, reads } => {
+                [head(61, actor(at), u64::from(queue) | u64::from(reads) << 16), actor(by), 0]
+            }
+            Fact::Audited { msg, by, at, reads } => {
+                [head(62, actor(at), u64::from(reads)), msg.0, actor(by)]
+            }
+            Fact::Alarm { at, resource, on } => {
+                [head(63, actor(at), resource as u64 | u64::from(on) << 8), 0, 0]
+            }
+            Fact::Excused { msg, cause, from, to } => {
+                [head(64, 0, cause as u64), msg.0, from.ns() ^ to.ns().rotate_left(32)]
+            }
+            Fact::Synced { at } => [head(65, actor(at), 0), 0, 0],
             Fact::DeadLettered { msg, at, why } => [head(41, actor(at), why as u64), msg.0, 0],
+            Fact::Skipped { msg, at } => [head(50, actor(at), 0), msg.0, 0],
+            Fact::Failed { msg, at } => [head(51, actor(at), 0), msg.0, 0],
             _ => self.tcp_words(),
         }
     }

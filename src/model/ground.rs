@@ -101,6 +101,10 @@ pub enum Purpose {
     Reorder = 10,
     /// Whether a packet arrives twice.
     Duplicate = 11,
+    /// Whether work takes its rare, other time.
+    Rare = 12,
+    /// Whether work fails.
+    Fail = 13,
 }
 
 /// An actor's end of a channel.
@@ -274,8 +278,21 @@ impl<'a> Ctx<'a> {
     /// Makes a message. The caller states `Sent` or `Copied` for it.
     pub fn new_message(&mut self, key: u32, bytes: u32) -> Message {
         self.ground.newest.0 += 1;
-        let (id, born) = (self.ground.newest, self.ground.now);
-        Message { id, key, bytes, born, expiration_ms: None, priority: 0 }
+        let (id, born, by) = (self.ground.newest, self.ground.now, self.me);
+        Message {
+            id,
+            root: id,
+            route: 0,
+            hops: 0,
+            key,
+            bytes,
+            born,
+            expiration_ms: None,
+            priority: 0,
+            is_bad: false,
+            by,
+            stored: 0,
+        }
     }
 
     /// The `index`-th draw of this actor for `purpose`.
@@ -287,9 +304,11 @@ impl<'a> Ctx<'a> {
     }
 
     /// The draw of this actor's group for one message: the same whichever member draws it.
+    /// `again` tells further draws for the same message apart; the first is 0.
     #[inline]
-    pub fn draw_for(&self, purpose: Purpose, msg: MsgId) -> Stream {
-        self.ground.streams.stream_at(self.seat.group, purpose as u32, msg.0)
+    pub fn draw_for(&self, purpose: Purpose, msg: MsgId, again: u64) -> Stream {
+        let path = self.seat.group ^ again.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.ground.streams.stream_at(path, purpose as u32, msg.0)
     }
 
     /// Writes a parcel to a port; `kept` tells whether the writer keeps a copy of the message.

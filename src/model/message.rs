@@ -59,12 +59,25 @@ pub struct Message {
     pub key: u32,
     /// Its body's size in bytes.
     pub bytes: u32,
+    /// The message that it is a copy of; its own number when it is none.
+    pub root: MsgId,
+    /// Which of its sender's routes it takes, from 1; 0: the sender has none.
+    pub route: u16,
+    /// How often it went on by a way drawn by chance: each visit draws its own work.
+    pub hops: u16,
     /// When it was made.
     pub born: SimTime,
     /// How long it may wait in a queue, in ms; `None`: for ever.
     pub expiration_ms: Option<u32>,
     /// Its priority; counts only in queues that have priorities.
     pub priority: u8,
+    /// Whether the work on it always fails.
+    pub is_bad: bool,
+    /// Who made it.
+    pub by: ActorId,
+    /// The number that the broker gave to this stored copy, from 1; 0: none yet. A copy that was
+    /// sent again gets another one.
+    pub stored: u32,
 }
 
 /// Bytes that framing adds to a message's body: an AMQP 0-9-1 `basic.publish` or `basic.deliver`
@@ -73,6 +86,17 @@ pub const FRAMING_BYTES: u32 = 64;
 
 /// Bytes of a control parcel: the AMQP 0-9-1 frame of `basic.ack` (7 + 13 + 1).
 pub const CONTROL_BYTES: u32 = 21;
+
+/// What becomes of a delivery whose work failed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Rejection {
+    /// Back to its place in the queue.
+    Requeue,
+    /// A dead letter: to the queue of dead letters, or away.
+    DeadLetter,
+    /// Back to who sent it.
+    Return,
+}
 
 /// One unit on a channel, framed: what one end writes, the other reads whole.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -100,6 +124,11 @@ pub enum Parcel {
         /// Whether delivering counts as acknowledging.
         auto_ack: bool,
     },
+    /// A client asks for one message, if there is one.
+    Get {
+        /// Whether delivering counts as acknowledging.
+        auto_ack: bool,
+    },
     /// A broker hands over a message.
     Deliver {
         /// Delivery tag, counted per connection.
@@ -115,6 +144,20 @@ pub enum Parcel {
         tag: u64,
         /// The message it carried.
         msg: MsgId,
+    },
+    /// The consumer could not do the work of delivery `tag`.
+    Reject {
+        /// Delivery tag.
+        tag: u64,
+        /// The message it carried.
+        msg: MsgId,
+        /// What is to become of it.
+        how: Rejection,
+    },
+    /// The broker brings a message back to who sent it.
+    Returned {
+        /// What nobody could work on.
+        message: Message,
     },
     /// A requester asks.
     Request {
@@ -138,11 +181,14 @@ impl Parcel {
         match self {
             Parcel::Publish { message, .. }
             | Parcel::Deliver { message, .. }
+            | Parcel::Returned { message }
             | Parcel::Request { message }
             | Parcel::Reply { message } => Some(message),
             Parcel::Confirm { .. }
             | Parcel::Subscribe { .. }
+            | Parcel::Get { .. }
             | Parcel::Ack { .. }
+            | Parcel::Reject { .. }
             | Parcel::Closed
             | Parcel::Opened => None,
         }
@@ -151,9 +197,16 @@ impl Parcel {
     /// The message it carries or speaks of.
     pub fn about(&self) -> Option<MsgId> {
         match self {
-            Parcel::Confirm { msg, .. } | Parcel::Ack { msg, .. } => Some(*msg),
+            Parcel::Confirm { msg, .. } | Parcel::Ack { msg, .. } | Parcel::Reject { msg, .. } => {
+                Some(*msg)
+            }
             _ => self.message().map(|m| m.id),
         }
+    }
+
+    /// Whether it is about the connection itself: such a parcel is never lost alone.
+    pub fn is_of_connection(&self) -> bool {
+        matches!(self, Parcel::Subscribe { .. } | Parcel::Closed | Parcel::Opened)
     }
 
     /// Its length on the channel in bytes, framing included.

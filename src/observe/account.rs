@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use crate::kernel::{SimSpan, SimTime};
 use crate::model::fact::{Cause, Fact, Why};
 use crate::model::message::{ActorId, MsgId};
-use crate::observe::Parts;
+use crate::observe::{Dense, Parts};
 
 /// Where a message waits, as far as queue depth is concerned.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -50,6 +50,8 @@ pub struct Account {
     trial: Option<Parts>,
     /// Why the last copy that went away did so.
     pub last_drop: Option<Why>,
+    /// How long it lay unread before it was read last: charged to what, since when, until when.
+    unread: (Cause, SimTime, SimTime),
 }
 
 impl Account {
@@ -70,6 +72,7 @@ impl Account {
             parts: [0; Cause::COUNT],
             trial: None,
             last_drop: None,
+            unread: (Cause::Unread, born, born),
         }
     }
 
@@ -97,7 +100,12 @@ impl Account {
                     left -= part;
                     part
                 };
-                parts[Cause::BackPressure.index()] += take(unread);
+                let lain = take(unread);
+                parts[Cause::BackPressure.index()] += lain;
+                self.unread = match self.cause {
+                    Cause::Unread => (Cause::Unread, self.since, now),
+                    _ => (Cause::BackPressure, SimTime::from_ns(now.ns() - lain), now),
+                };
                 parts[Cause::WireQueue.index()] += take(waited);
                 parts[Cause::Serialisation.index()] += take(sending);
                 parts[self.cause.index()] += left;
@@ -109,11 +117,32 @@ impl Account {
                 parts[Cause::Serialisation.index()] += sending;
                 parts[self.cause.index()] += span - waited - sending;
             }
+            Fact::Excused { cause, from, to, .. } => {
+                parts[self.cause.index()] += span;
+                let (charged, since, until) = self.unread;
+                let shared = until.min(to).since(since.max(from).min(until)).as_ns();
+                let moved = shared.min(parts[charged.index()]);
+                parts[charged.index()] -= moved;
+                parts[cause.index()] += moved;
+                self.unread = (charged, until, until);
+            }
             _ => parts[self.cause.index()] += span,
         }
         self.since = now;
         self.turn(fact);
         self.place = self.place_after(fact);
+    }
+
+    /// Remembers why its last copy went away without an effect.
+    pub fn note_end(&mut self, fact: &Fact) {
+        match *fact {
+            Fact::Dropped { why, .. } => self.last_drop = Some(why),
+            Fact::Failed { .. } => self.last_drop = Some(Why::Bad),
+            Fact::Skipped { .. } if self.n_effects == 0 => {
+                self.last_drop = Some(Why::TakenAsDone);
+            }
+            _ => {}
+        }
     }
 
     /// The time on trial counts: the work was done.
@@ -165,6 +194,8 @@ impl Account {
             Fact::Buffered { .. } => Place::Buffer,
             Fact::Dispatched { .. }
             | Fact::Started { .. }
+            | Fact::Skipped { .. }
+            | Fact::Failed { .. }
             | Fact::Departed { .. }
             | Fact::Dropped { .. } => Place::Elsewhere,
             _ => self.place,
@@ -172,52 +203,10 @@ impl Account {
     }
 }
 
-/// Accounts of all messages that somebody holds: numbers are dense, so a window over them, and a
-/// map for the few that stay behind.
-#[derive(Clone, PartialEq, Debug, Default)]
-pub struct Accounts {
-    first: u64,
-    window: VecDeque<Option<Account>>,
-    stragglers: BTreeMap<u64, Account>,
-    n_open: u64,
-}
-
-/// The window may be this much longer than the number of open accounts before its oldest part is
-/// swept into the map.
-const SLACK: u64 = 1_024;
+/// Accounts of all messages that somebody holds.
+pub type Accounts = Dense<Account>;
 
 impl Accounts {
-    /// The account of a message that is under way.
-    pub fn get(&self, msg: MsgId) -> Option<&Account> {
-        match self.place(msg) {
-            Some(place) => self.window.get(place)?.as_ref(),
-            None => self.stragglers.get(&msg.0),
-        }
-    }
-
-    /// The same, to be changed.
-    pub fn get_mut(&mut self, msg: MsgId) -> Option<&mut Account> {
-        match self.place(msg) {
-            Some(place) => self.window.get_mut(place)?.as_mut(),
-            None => self.stragglers.get_mut(&msg.0),
-        }
-    }
-
-    /// Opens an account; numbers ascend.
-    pub fn open(&mut self, msg: MsgId, account: Account) {
-        if self.window.is_empty() {
-            self.first = msg.0;
-        }
-        while self.first + (self.window.len() as u64) < msg.0 {
-            self.window.push_back(None);
-        }
-        self.window.push_back(Some(account));
-        self.n_open += 1;
-        if (self.window.len() as u64) > SLACK + 2 * self.n_open {
-            self.sweep();
-        }
-    }
-
     /// An account for a further copy of `of`: it shares its past.
     pub fn copy_of(&mut self, of: MsgId, now: SimTime) -> Option<Account> {
         let original = self.get_mut(of)?;
@@ -233,61 +222,5 @@ impl Accounts {
         copy.holders = 1;
         copy.place = Place::Elsewhere;
         Some(copy)
-    }
-
-    /// Closes an account.
-    pub fn close(&mut self, msg: MsgId) {
-        match self.place(msg) {
-            Some(place) => {
-                if let Some(slot) = self.window.get_mut(place) {
-                    self.n_open -= u64::from(slot.take().is_some());
-                }
-                while let Some(None) = self.window.front() {
-                    self.window.pop_front();
-                    self.first += 1;
-                }
-            }
-            None => self.n_open -= u64::from(self.stragglers.remove(&msg.0).is_some()),
-        }
-    }
-
-    /// Messages that somebody holds, oldest first.
-    pub fn iter(&self) -> impl Iterator<Item = (MsgId, &Account)> {
-        let old = self.stragglers.iter().map(|(id, account)| (MsgId(*id), account));
-        let first = self.first;
-        let slots = self.window.iter().enumerate();
-        old.chain(
-            slots.filter_map(move |(n, slot)| Some((MsgId(first + n as u64), slot.as_ref()?))),
-        )
-    }
-
-    /// How many are open.
-    pub fn len(&self) -> u64 {
-        self.n_open
-    }
-
-    /// Whether nothing is under way.
-    pub fn is_empty(&self) -> bool {
-        self.n_open == 0
-    }
-
-    /// Rough size in bytes.
-    pub fn weight(&self) -> u64 {
-        let entries = self.window.len() + self.stragglers.len();
-        entries as u64 * size_of::<Option<Account>>() as u64
-    }
-
-    fn place(&self, msg: MsgId) -> Option<usize> {
-        usize::try_from(msg.0.checked_sub(self.first)?).ok()
-    }
-
-    /// Moves the few open accounts of the window's older half into the map.
-    fn sweep(&mut self) {
-        for _ in 0..self.window.len() / 2 {
-            if let Some(Some(account)) = self.window.pop_front() {
-                self.stragglers.insert(self.first, account);
-            }
-            self.first += 1;
-        }
     }
 }

@@ -4,6 +4,9 @@
 //! here is bounded, except the accounts of messages that are under way.
 
 pub mod account;
+pub mod book;
+pub mod dense;
+pub mod guarantees;
 pub mod histogram;
 pub mod ledger;
 pub mod pcapng;
@@ -19,6 +22,9 @@ use crate::model::message::{ActorId, MsgId};
 use crate::model::tcp::Segment;
 
 pub use account::{Account, Accounts};
+pub use book::Book;
+pub use dense::Dense;
+pub use guarantees::{Guarantee, Guarantees, Verdict};
 pub use histogram::Histogram;
 pub use ledger::{Entry, Ledger};
 pub use readings::Readings;
@@ -65,6 +71,8 @@ pub struct Seen {
     pub accounts: Accounts,
     /// Sent, delivered, lost, and what went wrong.
     pub ledger: Ledger,
+    /// Which guarantees hold so far, and the account book.
+    pub guarantees: Guarantees,
     /// Latencies of delivered messages.
     pub latency: Histogram,
     /// Their parts by cause.
@@ -85,6 +93,7 @@ impl Seen {
         Seen {
             accounts: Accounts::default(),
             ledger: Ledger::default(),
+            guarantees: Guarantees::default(),
             latency: Histogram::default(),
             budget: Budget::default(),
             series: Series::new(until),
@@ -102,6 +111,7 @@ impl Seen {
     /// Takes in a fact with the segment that belongs to it: of a [`Fact::SegmentDeparted`].
     pub fn take_with(&mut self, at: SimTime, fact: Fact, segment: Option<&Segment>) {
         self.segments.take(at, &fact, segment);
+        self.guarantees.take(at, &fact);
         self.trace.take(at, fact);
         self.pass(at);
         match fact {
@@ -135,7 +145,8 @@ impl Seen {
     /// Rough size in bytes, to keep checkpoints within their budget.
     pub fn weight(&self) -> u64 {
         let tcp = self.segments.weight() + self.readings.weight();
-        self.accounts.weight() + self.trace.weight() + tcp + 200_000
+        let accounts = self.accounts.weight() + self.guarantees.weight();
+        accounts + self.trace.weight() + tcp + 200_000
     }
 
     fn open(&mut self, at: SimTime, msg: MsgId, account: Account) {
@@ -156,8 +167,7 @@ impl Seen {
             }
             Fact::Done { at: actor, .. } => self.on_effect(at, msg, actor, &fact),
             Fact::Answered { at: actor, .. } => self.on_effect(at, msg, actor, &fact),
-            Fact::Dropped { why, .. } => account.last_drop = Some(why),
-            _ => {}
+            _ => account.note_end(&fact),
         }
         self.close_if_gone(at, msg);
     }

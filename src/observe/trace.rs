@@ -25,7 +25,7 @@ impl Trace {
     }
 
     /// The facts, oldest first.
-    pub fn facts(&self) -> impl DoubleEndedIterator<Item = &(SimTime, Fact)> {
+    pub fn facts(&self) -> impl DoubleEndedIterator<Item = &(SimTime, Fact)> + Clone {
         self.facts.iter()
     }
 

@@ -380,12 +380,14 @@ impl Lines {
     /// Longest line, in bytes.
     const LONGEST: usize = 200;
 
-    /// The lines of `text`: they end at a line break or a semicolon; `#` begins a comment.
+    /// The lines of `text`: they end at a line break or a semicolon; `#` at the start of a word
+    /// begins a comment.
     pub fn parse(text: &str) -> Result<Lines, Reason> {
         let mut lines = Vec::new();
         for line in text.split(['\n', ';']) {
-            let line = line.split('#').next().unwrap_or("");
-            let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
+            let words = line.split_whitespace();
+            let line = words.take_while(|word| !word.starts_with('#'));
+            let line = line.collect::<Vec<_>>().join(" ");
             if Lines::LONGEST < line.len() {
                 let allowed = Said::new("lines of at most 200 bytes", "每行最多 200 字节");
                 return Err(Reason::new(line, allowed));

@@ -10,6 +10,8 @@ use super::draw::{Anchor, Rect, bold, plain, pt};
 use super::frame::{Card, Held, Life, Queue};
 use super::numbers::{count, span};
 use super::tokens::Token;
+use super::wiring::Wiring;
+use super::wiring_card::{self, ready_text};
 
 const CRASHED_AGO: Text = Text::new("crashed {0} ago", "{0} 前崩溃");
 const CRASHED: Text = Text::new("crashed", "已崩溃");
@@ -19,10 +21,11 @@ const OF_LIMIT: Text = Text::new("of {0}", "上限 {0}");
 const NEXT_OUT: Text = Text::new("next out", "下一条");
 const HELD: Text = Text::new("delivered, not yet acknowledged", "已投递、未确认");
 const HELD_SHORT: Text = Text::new("not yet acknowledged", "未确认");
+const ALARM: Text = Text::new("short of {0}", "{0}不足");
 const AT_THE_DOOR: Text = Text::new("blocked senders: {0}", "被阻塞的发送方 {0}");
 
 /// A broker's parts.
-type Parts<'a> = (&'a [Queue], &'a [Held], u64);
+type Parts<'a> = (&'a [Queue], &'a [Held], u64, &'a Wiring);
 
 impl Cards<'_, '_> {
     /// Queues with their cells; below, what consumers hold.
@@ -31,7 +34,7 @@ impl Cards<'_, '_> {
         actor: ActorId,
         card: &Card,
         rect: Rect,
-        (queues, held, waiting): Parts<'_>,
+        (queues, held, waiting, wiring): Parts<'_>,
         full: bool,
     ) {
         let (x, room) = (rect.x + 14.0, rect.w - 28.0);
@@ -47,7 +50,12 @@ impl Cards<'_, '_> {
             self.pen.first(at, Anchor::End, face, room - used, &[&texts[0], &texts[1]]);
             return;
         }
-        if waiting != 0 {
+        if let Some(resource) = wiring.alarm {
+            let what = resource.text().get(self.lang());
+            let texts = [self.say(ALARM, &[what]), what.to_owned()];
+            let face = plain(12.0, Token::BadInk);
+            self.pen.first(at, Anchor::End, face, room - used, &[&texts[0], &texts[1]]);
+        } else if waiting != 0 {
             let text = self.say(AT_THE_DOOR, &[&count(waiting)]);
             let face = plain(12.0, Token::WarnInk);
             self.pen.first(at, Anchor::End, face, room - used, &[&text]);
@@ -60,8 +68,23 @@ impl Cards<'_, '_> {
             self.pen.first(at, Anchor::End, face, room - used, &[&text]);
         }
         let mut y = rect.y + 30.0;
-        for queue in queues.iter().take(12) {
-            y = self.queue(queue, (queues.len(), small_card), Rect::new(x, y, room, rect.h));
+        let rows = wiring_card::lines(queues.len(), wiring).min(12);
+        if 0 < rows && !small_card {
+            let h = rows as f32 * wiring_card::LINE;
+            self.wiring(queues, wiring, held, Rect::new(x, y, room, h));
+            y += h + 8.0;
+        } else {
+            let spare = if wiring.letters.is_empty() { 0.0 } else { 10.0 };
+            let mut heights = Vec::new();
+            for (n, queue) in queues.iter().enumerate().take(12) {
+                let line = Rect::new(x, y, room - spare, rect.h);
+                let ready = ready_text(wiring.priorities.get(n).map_or(&[][..], |all| all), queue);
+                y = self.queue(queue, (queues.len(), small_card), &ready, line);
+                heights.push(y - 18.0);
+            }
+            if 1 < queues.len() && !small_card {
+                self.letters(wiring, &heights, x + room - spare + 2.0);
+            }
         }
         if !small_card && !held.is_empty() {
             self.held_by(held, Rect::new(x, y, room, rect.bottom() - y));
@@ -69,7 +92,13 @@ impl Cards<'_, '_> {
     }
 
     /// One queue from `at.y` on; answers where the next thing may stand.
-    fn queue(&mut self, queue: &Queue, (n, small_card): (usize, bool), at: Rect) -> f32 {
+    fn queue(
+        &mut self,
+        queue: &Queue,
+        (n, small_card): (usize, bool),
+        ready: &str,
+        at: Rect,
+    ) -> f32 {
         let head = !self.turned && !small_card && n < 3;
         let mut y = at.y;
         let mut cells = Rect::new(at.x, y, at.w, 26.0);
@@ -80,8 +109,7 @@ impl Cards<'_, '_> {
             let (face, strong) = (plain(12.0, Token::Ink2), bold(12.0, Token::Ink));
             let base = y + 18.0;
             x += self.pen.write(pt(x, base), Anchor::Start, face, &label) + 10.0;
-            let ready = count(queue.ready.total);
-            x += self.pen.write(pt(x, base), Anchor::Start, strong, &ready) + 8.0;
+            x += self.pen.write(pt(x, base), Anchor::Start, strong, ready) + 8.0;
             let next = NEXT_OUT.get(lang);
             let faint = plain(11.0, Token::Ink3);
             let right = pt(at.right(), base);
@@ -98,8 +126,7 @@ impl Cards<'_, '_> {
             let name =
                 self.pen.first(pt(at.x, y + 15.0), Anchor::Start, face, 64.0, &[&queue.name]);
             let strong = bold(12.0, Token::Ink);
-            let ready = count(queue.ready.total);
-            let used = self.pen.write(pt(at.right(), y + 15.0), Anchor::End, strong, &ready);
+            let used = self.pen.write(pt(at.right(), y + 15.0), Anchor::End, strong, ready);
             let left = if 0.0 < name { 70.0 } else { 0.0 };
             cells = Rect::new(at.x + left, y, at.w - left - used.max(24.0) - 6.0, 20.0);
         }

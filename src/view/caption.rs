@@ -18,6 +18,7 @@ use super::Look;
 use super::ladder::words::timer_name;
 use super::next_tcp;
 use super::numbers::{count, percent};
+use super::resource_words;
 use super::tcp_words;
 use super::words::{Cast, Ink, Run, Sentence, number, part, sentence};
 
@@ -49,13 +50,14 @@ pub fn rank(fact: &Fact) -> u8 {
         Fact::Dispatched { redelivered: true, .. } => 5,
         Fact::Confirmed { accepted: false, .. } | Fact::Retried { .. } => 5,
         Fact::ControlLost { .. } | Fact::Changed { .. } => 5,
+        Fact::Skipped { .. } | Fact::Failed { .. } => 5,
         Fact::Done { .. } | Fact::Answered { .. } | Fact::Worked { .. } => 4,
         Fact::Sent { .. } | Fact::Dispatched { .. } | Fact::Acked { .. } => 3,
         Fact::Queued { .. } | Fact::Started { .. } | Fact::Buffered { .. } => 2,
         Fact::Confirmed { .. } | Fact::Unblocked { .. } | Fact::Arrived { .. } => 2,
         Fact::Copied { .. } | Fact::Departed { .. } | Fact::Held { .. } => 1,
         Fact::Released { .. } => 1,
-        _ => tcp_words::rank(fact),
+        _ => resource_words::rank(fact),
     }
 }
 
@@ -252,6 +254,16 @@ fn tell_work(fact: &Fact, cast: &Cast, lang: Lang) -> Sentence {
         Fact::Done { msg, at, .. } => {
             say("{1} is done with {0}.", "{1}处理完 {0}。", &[number(msg), actor(at)])
         }
+        Fact::Skipped { msg, at } => say(
+            "{1} knows {0} again, and does nothing.",
+            "{1}认出 {0} 已登记过，不再处理。",
+            &[part(msg.0.to_string(), Ink::Again), actor(at)],
+        ),
+        Fact::Failed { msg, at } => say(
+            "{1} can do nothing with {0}.",
+            "{1}无法处理 {0}。",
+            &[part(msg.0.to_string(), Ink::Bad), actor(at)],
+        ),
         Fact::Answered { msg, at } => {
             say("{1} has the answer to {0}.", "{1}收到 {0} 的答复。", &[number(msg), actor(at)])
         }
@@ -260,12 +272,12 @@ fn tell_work(fact: &Fact, cast: &Cast, lang: Lang) -> Sentence {
             "{0} 在等待：{1}。",
             &[number(msg), plain(cause.text().get(lang))],
         ),
-        _ => tell_node(fact, cast, lang),
+        _ => resource_words::tell(fact, cast, lang),
     }
 }
 
 /// A fact about an actor or a channel.
-fn tell_node(fact: &Fact, cast: &Cast, lang: Lang) -> Sentence {
+pub(super) fn tell_node(fact: &Fact, cast: &Cast, lang: Lang) -> Sentence {
     let actor = |id| part(cast.name(id, lang), Ink::Strong);
     let path = |id| part(cast.channel(id, lang), Ink::Plain);
     let say = |en, zh, parts: &[Run]| sentence(Text::new(en, zh), lang, parts);

@@ -62,8 +62,8 @@ impl Cards<'_, '_> {
                 self.host(actor, rect, card.profile, (script, &card.ends));
             }
             Body::Script(script) => self.host_row(actor, rect, (script, &card.ends)),
-            Body::Broker { queues, held, waiting } => {
-                self.broker(actor, card, rect, (queues, held, *waiting), full);
+            Body::Broker { queues, held, waiting, wiring } => {
+                self.broker(actor, card, rect, (queues, held, *waiting, wiring), full);
             }
             _ if full && self.turned => self.turned_card(actor, card, place),
             _ if full && 60.0 < rect.h => self.full(actor, card, place),

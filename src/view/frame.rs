@@ -12,7 +12,7 @@ use crate::model::channel::Channel;
 use crate::model::channel::ideal::{Flying, LaneState};
 use crate::model::ground::Lane;
 use crate::model::message::Parcel;
-use crate::model::{ActorId, ChannelId, Command, MsgId};
+use crate::model::{ActorId, ChannelId, Command, Fact, MsgId};
 use crate::param::{Amount, BitRate, Rate};
 use crate::world::World;
 use crate::world::arena::{ActorNode, ActorState};
@@ -20,6 +20,7 @@ use crate::world::arena::{ActorNode, ActorState};
 use super::draw::Glyph;
 use super::ends::{End, Script};
 use super::frame_tcp::{ends_of, profile_of, script_of};
+use super::wiring::{self, Wiring};
 
 /// Most cells of one row that are listed.
 pub const CELLS: usize = 400;
@@ -138,6 +139,8 @@ pub enum Body {
         held: Vec<Held>,
         /// Publishes that wait for room.
         waiting: u64,
+        /// How its exchanges and queues hang together.
+        wiring: Wiring,
     },
     /// A consumer or responder.
     Worker {
@@ -230,6 +233,21 @@ impl Row {
 }
 
 impl Frame {
+    /// Lights what messages passed just now. `newest`: the newest facts, newest first.
+    pub fn light<'a>(
+        &mut self,
+        newest: impl Iterator<Item = &'a (SimTime, Fact)> + Clone,
+        speed: f64,
+    ) {
+        let back = (speed * wiring::LIT_S * 1e9).clamp(0.0, 1e18) as u64;
+        let since = SimTime::from_ns(self.now.ns().saturating_sub(back));
+        for (n, card) in self.cards.iter_mut().enumerate() {
+            if let Body::Broker { wiring, .. } = &mut card.body {
+                wiring.light(ActorId(n as u16), newest.clone(), since);
+            }
+        }
+    }
+
     /// The instant at which a world stands. `speed`: simulated seconds in a second of the viewer.
     pub fn of(world: &World, speed: f64) -> Frame {
         let mut frame = Frame { now: world.now(), ..Frame::default() };
@@ -323,9 +341,11 @@ fn sign(parcel: &Parcel) -> Option<(Glyph, MsgId)> {
         Parcel::Deliver { redelivered: true, .. } => Glyph::Again,
         Parcel::Deliver { .. } => Glyph::Flight,
         Parcel::Reply { .. } => Glyph::Done,
-        Parcel::Confirm { accepted: false, .. } => Glyph::Lost,
+        Parcel::Returned { .. } => Glyph::Again,
+        Parcel::Confirm { accepted: false, .. } | Parcel::Reject { .. } => Glyph::Lost,
         Parcel::Confirm { .. } | Parcel::Ack { .. } => Glyph::Ack,
-        Parcel::Subscribe { .. } | Parcel::Opened | Parcel::Closed => return None,
+        Parcel::Subscribe { .. } | Parcel::Get { .. } => return None,
+        Parcel::Opened | Parcel::Closed => return None,
     };
     Some((glyph, parcel.about()?))
 }
@@ -398,7 +418,7 @@ fn broker_body(world: &World, node: &ActorNode, broker: &BrokerActor) -> Body {
         glyph: if again { Glyph::Again } else { Glyph::Wait },
     };
     let queues = broker.queues.iter().zip(&broker.params.queues.0).filter_map(|(&id, name)| {
-        let queue = broker.broker.queue(id)?;
+        let queue = broker.broker.queue(id?)?;
         let ready = queue.ready().map(|entry| cell(entry.message.id, entry.redelivered));
         Some(Queue {
             name: name.clone(),
@@ -431,6 +451,7 @@ fn broker_body(world: &World, node: &ActorNode, broker: &BrokerActor) -> Body {
         queues: queues.collect(),
         held: held.collect(),
         waiting: broker.peers.iter().filter(|peer| peer.waiting.is_some()).count() as u64,
+        wiring: Wiring::of(broker),
     }
 }
 

@@ -113,6 +113,11 @@ pub const fn fill_of(cause: Cause) -> (Token, Pattern) {
         Cause::Dma => (Token::CauseCopyDma, Pattern::Solid),
         Cause::Phy => (Token::CauseCopyDma, Pattern::Lines),
         Cause::TimerTick => (Token::CauseTick, Pattern::Dots),
+        Cause::OtherParts => (Token::CauseHeadOfLine, Pattern::Dots),
+        Cause::Downstream => (Token::CauseProcessing, Pattern::Lines),
+        Cause::BrokerWork => (Token::CauseCpu, Pattern::Solid),
+        Cause::Disk => (Token::CauseCopyDma, Pattern::Solid),
+        Cause::Alarm => (Token::CauseNoBuffer, Pattern::Dots),
     }
 }
 
@@ -540,8 +545,7 @@ fn rebuilt(facts: &[(SimTime, Fact)]) -> Option<Account> {
                 account.n_effects += 1;
                 account.delivered.get_or_insert(*at);
             }
-            Fact::Dropped { why, .. } => account.last_drop = Some(*why),
-            _ => {}
+            _ => account.note_end(fact),
         }
     }
     Some(account)

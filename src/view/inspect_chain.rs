@@ -154,6 +154,11 @@ fn is_wait(cause: Cause) -> bool {
             | Cause::MainLoop
             | Cause::Cpu
             | Cause::TimerTick
+            | Cause::OtherParts
+            | Cause::Downstream
+            | Cause::BrokerWork
+            | Cause::Disk
+            | Cause::Alarm
     )
 }
 
@@ -167,6 +172,9 @@ fn stretches(facts: &[(SimTime, Fact)]) -> Vec<Stretch> {
             Fact::Sent { .. } => Cause::Sender,
             Fact::Held { cause, .. } | Fact::Landed { cause, .. } => cause,
             Fact::Departed { .. } => Cause::Propagation,
+            Fact::Queued { .. } | Fact::Requeued { .. } => Cause::BrokerQueue,
+            Fact::Buffered { .. } => Cause::BehindAnother,
+            Fact::Started { .. } => Cause::Processing,
             Fact::Done { .. } | Fact::Answered { .. } => break,
             _ => cause,
         };
@@ -295,6 +303,28 @@ fn sentence_of_board(cause: Cause) -> Text {
         Cause::TimerTick => Text::new(
             "It was written, and nothing sent it before a timer's tick.",
             "已写入，但直到定时器节拍才有人发送它。",
+        Cause::OtherParts => {
+            Text::new("The other parts of it were not there yet.", "其余部分还没有到齐。")
+        }
+        Cause::Downstream => {
+            Text::new("Another service had not answered yet.", "下游服务还没有答复。")
+        }
+        Cause::BrokerWork => Text::new(
+            "{1} worked on it: routing, records, encryption.",
+            "{1}在处理它：路由、审计、加密。",
+        ),
+        Cause::BrokerQueue => Text::new("It waited in its queue.", "它在队列中等待。"),
+        Cause::BehindAnother => {
+            Text::new("It waited behind another message.", "它排在另一条消息之后。")
+        }
+        Cause::Processing => Text::new("It was being worked on.", "它正在被处理。"),
+        Cause::BackPressure => {
+            Text::new("The next place took no more for now.", "下一站暂时不再接收。")
+        }
+        Cause::Disk => Text::new("The disk of {1} was writing it.", "{1}的磁盘正在写入它。"),
+        Cause::Alarm => Text::new(
+            "{1} was short of memory or disk space and read nothing from publishers.",
+            "{1}的内存或磁盘空间不足，不读取发布者。",
         ),
         _ => Text::new("It was with its sender.", "它在发送方。"),
     }

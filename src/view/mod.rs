@@ -20,12 +20,15 @@ pub mod layout;
 mod next_tcp;
 pub mod numbers;
 pub mod pipe;
+mod resource_words;
 pub mod scene;
 pub mod text_width;
 pub mod tokens;
 pub mod tcp_words;
 pub mod tracks;
 mod tracks_tcp;
+pub mod wiring;
+mod wiring_card;
 pub mod words;
 
 use crate::model::{ActorId, ChannelId, Command, MsgId};

@@ -16,6 +16,7 @@ use super::layout::{Kind, Layout, Memory, Plan};
 use super::numbers::{clock, count, instant, percent, short_span, span};
 use super::text_width::text_width;
 use super::tokens::Token;
+use super::wiring_card;
 use super::words::{Cast, Ink, fill};
 use super::{Act, Chosen, Look};
 
@@ -68,7 +69,10 @@ pub fn plan(frame: &Frame, cast: &Cast) -> Plan {
     };
     let kind = |(actor, body): (usize, &Body)| match body {
         Body::Producer { .. } => Kind::Producer,
-        Body::Broker { queues, .. } => Kind::Broker { queues: queues.len() as u16 },
+        Body::Broker { queues, wiring, .. } => {
+            let lines = queues.len().max(wiring_card::lines(queues.len(), wiring));
+            Kind::Broker { queues: lines as u16 }
+        }
         Body::Worker { workers, .. } => {
             let memory = match (fed_directly(actor), held_more_than_worked(actor, *workers)) {
                 (true, _) => Memory::Below,

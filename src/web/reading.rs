@@ -255,6 +255,10 @@ fn mark(session: &Session, at: SimTime, command: &Command, lang: Lang) -> Mark {
             let name = name(Node::Channel(*channel));
             (Drop, pick(format!("a drop on {name}"), format!("{name}丢一条")))
         }
+        Command::LoseNth { channel, .. } => {
+            let name = name(Node::Channel(*channel));
+            (Drop, pick(format!("a loss on {name}"), format!("{name}丢一个包")))
+        }
         Command::Restart(_) => (Change, pick("restart".into(), "重启".into())),
         Command::Resume(_) => (Change, pick("resume".into(), "恢复".into())),
         Command::Mend(_) => (Change, pick("mended".into(), "接通".into())),

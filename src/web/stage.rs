@@ -119,6 +119,7 @@ impl StagePainter {
         let theme_changed = self.last.is_none_or(|(_, _, before)| before.theme != look.theme);
         self.last = Some(state);
         self.frame = Frame::of(world, look.speed);
+        self.frame.light(session.seen().trace.facts().rev(), look.speed);
         if !is_cast_of(&self.cast, session.scenario()) {
             self.cast = cast_of(session.scenario());
         }

@@ -5,7 +5,7 @@
 
 use crate::kernel::random::Streams;
 use crate::kernel::{EventQueue, SimTime, Timer};
-use crate::model::actor::{Actor, ActorParams};
+use crate::model::actor::{Actor, ActorParams, Client};
 use crate::model::channel::tcp::WireParams;
 use crate::model::channel::tcp::{Net, WireNode};
 use crate::model::channel::{Channel, ChannelNode, ChannelParams};
@@ -200,6 +200,16 @@ impl World {
                 self.channel(*channel)?.machine.drop_nth(*nth);
                 Ok(())
             }
+            Command::LoseNth { channel, back, nth } => {
+                let lane = if *back { Lane::Back } else { Lane::Forth };
+                if self.channel(*channel)?.machine.lose_nth(lane, *nth) {
+                    return Ok(());
+                }
+                Err(Said::new(
+                    "only an ideal path loses a single parcel; TCP sends it again",
+                    "只有理想通路会丢失单个包；TCP 会重传",
+                ))
+            }
             Command::Slow { actor, ppm } => self.slow(*actor, *ppm),
             Command::Send { actor } => self.send(*actor),
             Command::Set { node, param, value } => self
@@ -260,11 +270,20 @@ impl World {
             ports.push(Port { channel: id, out: Lane::Back, peer: from });
         }
         for n in 0..self.actors.len() {
-            let peers = self.actors[n].seat.ports.iter().map(|p| p.peer);
-            let names: Vec<String> =
-                peers.map(|p| self.actors[p.index()].machine.queue_name().to_owned()).collect();
-            if let Actor::Broker(broker) = &mut self.actors[n].machine {
-                names.iter().for_each(|name| broker.attach(name));
+            let peers = self.actors[n].seat.ports.iter().map(|p| &self.actors[p.peer.index()]);
+            let client = |peer: &ActorNode| {
+                let Seat { path, group, .. } = peer.seat;
+                Client { path, group, ..peer.machine.client() }
+            };
+            let clients: Vec<Client> = peers.map(client).collect();
+            let ports = self.actors[n].seat.ports.iter();
+            let is_broker: Vec<bool> = ports
+                .map(|p| matches!(self.actors[p.peer.index()].machine, Actor::Broker(_)))
+                .collect();
+            match &mut self.actors[n].machine {
+                Actor::Broker(broker) => clients.into_iter().for_each(|c| broker.attach(c)),
+                Actor::Responder(responder) => responder.is_broker = is_broker,
+                _ => {}
             }
         }
     }
@@ -276,8 +295,9 @@ impl World {
             let (from, port, to) = (channel.from, channel.from_port, channel.to);
             let hello = match &self.actors[to.index()].machine {
                 Actor::Consumer(consumer) => consumer.subscription(),
-                _ => continue,
+                _ => None,
             };
+            let Some(hello) = hello else { continue };
             if !matches!(self.actors[from.index()].machine, Actor::Broker(_)) {
                 continue;
             }

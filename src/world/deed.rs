@@ -27,6 +27,16 @@ pub enum Deed {
         /// Counted from 1.
         nth: u32,
     },
+    /// The `nth` parcel of one direction from then on is lost: a message, an acknowledgement or a
+    /// confirmation.
+    Lose {
+        /// The channel, an ideal path.
+        channel: String,
+        /// Against its direction.
+        back: bool,
+        /// Counted from 1.
+        nth: u32,
+    },
     /// Work takes `factor` of its time.
     Slow {
         /// A consumer or responder.
@@ -47,8 +57,9 @@ pub enum Deed {
 
 impl Deed {
     /// What can be done.
-    pub const VERBS: &'static [&'static str] =
-        &["crash", "restart", "pause", "resume", "cut", "mend", "drop", "slow", "send", "set"];
+    pub const VERBS: &'static [&'static str] = &[
+        "crash", "restart", "pause", "resume", "cut", "mend", "drop", "lose", "slow", "send", "set",
+    ];
     const MOST_NTH: u32 = 1_000_000;
 
     /// Its word.
@@ -61,6 +72,7 @@ impl Deed {
             Deed::Cut(_) => "cut",
             Deed::Mend(_) => "mend",
             Deed::Drop { .. } => "drop",
+            Deed::Lose { .. } => "lose",
             Deed::Slow { .. } => "slow",
             Deed::Send(_) => "send",
             Deed::Set { .. } => "set",
@@ -78,6 +90,7 @@ impl Deed {
             | Deed::Mend(id)
             | Deed::Send(id)
             | Deed::Drop { channel: id, .. }
+            | Deed::Lose { channel: id, .. }
             | Deed::Slow { actor: id, .. }
             | Deed::Set { path: id, .. } => id,
         }
@@ -95,6 +108,7 @@ impl Deed {
             | Deed::Mend(whom)
             | Deed::Send(whom)
             | Deed::Drop { channel: whom, .. }
+            | Deed::Lose { channel: whom, .. }
             | Deed::Slow { actor: whom, .. } => id.clone_into(whom),
             Deed::Set { path, .. } => {
                 let key = path.split_once('.').map_or("", |(_, key)| key);
@@ -121,6 +135,10 @@ impl Deed {
         match self {
             Deed::Drop { nth: 1, .. } => start,
             Deed::Drop { nth, .. } => format!("{start}:{nth}"),
+            Deed::Lose { back, nth, .. } => {
+                let way = if *back { ":back" } else { "" };
+                if *nth == 1 { start + way } else { format!("{start}{way}:{nth}") }
+            }
             Deed::Slow { factor, .. } => format!("{start}:{}", factor.show()),
             Deed::Set { value, .. } => format!("{start}:{value}"),
             _ => start,
@@ -154,6 +172,13 @@ impl Deed {
             "drop" => {
                 let nth = what.map_or(Ok(1), Deed::parse_nth)?;
                 return Ok(Deed::Drop { channel: id, nth });
+            }
+            "lose" => {
+                let what = what.unwrap_or("1");
+                let back = what.strip_prefix("back");
+                let nth = back.map_or(what, |rest| rest.strip_prefix(':').unwrap_or(rest));
+                let nth = if nth.is_empty() { 1 } else { Deed::parse_nth(nth)? };
+                return Ok(Deed::Lose { channel: id, back: back.is_some(), nth });
             }
             "slow" => {
                 let factor = Deed::parse_factor(what.ok_or_else(refuse)?)?;
@@ -208,6 +233,10 @@ mod tests {
             "mend:path",
             "drop:path",
             "drop:path:3",
+            "lose:path",
+            "lose:path:2",
+            "lose:path:back",
+            "lose:path:back:3",
             "slow:consumer:400%",
             "send:producer",
             "set:consumer.service:80ms",
@@ -224,9 +253,17 @@ mod tests {
     fn a_wrong_deed_names_what_is_allowed() {
         let hint = Deed::parse("crsh:consumer").expect_err("refused").hint;
         assert_eq!(hint.as_deref(), Some("crash"));
-        for bad in
-            ["", "crash", "crash:", "crash:a:b", "drop:path:0", "slow:a", "slow:a:0%", "set:a.b"]
-        {
+        for bad in [
+            "",
+            "crash",
+            "crash:",
+            "crash:a:b",
+            "drop:path:0",
+            "lose:path:x",
+            "slow:a",
+            "slow:a:0%",
+            "set:a.b",
+        ] {
             assert!(Deed::parse(bad).is_err(), "{bad}");
         }
     }

@@ -496,6 +496,12 @@ fn read_deed(reader: &mut Reader<'_>, verb: &str, out: &mut Vec<Problem>) -> Opt
             let nth = reader.parsed("nth", out, Deed::parse_nth).unwrap_or(1);
             Deed::Drop { channel: channel?, nth }
         }
+        "lose" => {
+            let channel = needed_id(reader, "channel", out);
+            let nth = reader.parsed("nth", out, Deed::parse_nth).unwrap_or(1);
+            let way = reader.parsed("way", out, one_of(&["forth", "back"])).unwrap_or("forth");
+            Deed::Lose { channel: channel?, back: way == "back", nth }
+        }
         "slow" => {
             let actor = needed_id(reader, "actor", out);
             let allowed = Deed::factor_allowed();

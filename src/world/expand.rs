@@ -32,6 +32,7 @@ pub(super) fn expand(scenario: &mut Scenario, strict: bool, out: &mut Vec<Proble
     // Who speaks to whom is settled; without it, what follows would only repeat the complaints.
     if before == out.len() {
         queues(scenario, &draft, out);
+        super::topology::check(scenario, &draft, out);
     }
     faults(scenario, &draft, strict, out);
     knobs(scenario, &draft, out);
@@ -335,7 +336,8 @@ impl Scenario {
         if let Deed::Set { path, value } = deed {
             return self.set_commands(path, value);
         }
-        let to_channel = matches!(deed, Deed::Cut(_) | Deed::Mend(_) | Deed::Drop { .. });
+        let to_channel =
+            matches!(deed, Deed::Cut(_) | Deed::Mend(_) | Deed::Drop { .. } | Deed::Lose { .. });
         let fits = |target: &Target| match target {
             Target::Actor(_) | Target::Group(_) => !to_channel,
             Target::Channel(_) | Target::Bundle(_) => to_channel,
@@ -362,6 +364,9 @@ impl Scenario {
             Command::Mend(id) => Deed::Mend(channel(*id)),
             Command::DropNth { channel: id, nth } => {
                 Deed::Drop { channel: channel(*id), nth: *nth }
+            }
+            Command::LoseNth { channel: id, back, nth } => {
+                Deed::Lose { channel: channel(*id), back: *back, nth: *nth }
             }
             Command::Slow { actor: id, ppm } => {
                 Deed::Slow { actor: actor(*id), factor: crate::param::Ppm(*ppm) }
@@ -401,6 +406,16 @@ impl Scenario {
             Node::Channel(id) => Ok(id),
             _ => Err(Problem::unknown(None, "channel", deed.whom(), [])),
         };
+        let ideal = |node: Node| {
+            let id = channel(node)?;
+            match self.channels[id.index()].params {
+                ChannelParams::Ideal(_) => Ok(id),
+                ChannelParams::Tcp(_) => {
+                    let allowed = Said::new("a channel of kind ideal", "类型为 ideal 的通路");
+                    Err(Problem::refused(None, "channel", Reason::new("tcp", allowed)))
+                }
+            }
+        };
         Ok(match deed {
             Deed::Crash(_) => Command::Crash(any(node)?),
             Deed::Restart(_) => Command::Restart(any(node)?),
@@ -409,6 +424,9 @@ impl Scenario {
             Deed::Cut(_) => Command::Cut(channel(node)?),
             Deed::Mend(_) => Command::Mend(channel(node)?),
             Deed::Drop { nth, .. } => Command::DropNth { channel: channel(node)?, nth: *nth },
+            Deed::Lose { back, nth, .. } => {
+                Command::LoseNth { channel: ideal(node)?, back: *back, nth: *nth }
+            }
             Deed::Slow { factor, .. } => {
                 Command::Slow { actor: only(&["consumer", "responder"])?, ppm: factor.0 }
             }

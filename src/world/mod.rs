@@ -18,6 +18,7 @@ pub mod scenario;
 pub mod session;
 pub mod schema;
 pub mod setting;
+mod topology;
 mod write;
 
 pub use arena::{ActorNode, ActorState, Plan, Stop, World};

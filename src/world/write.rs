@@ -154,6 +154,11 @@ impl Out {
                 self.text("channel", channel);
                 self.line(format_args!("nth = {nth}"));
             }
+            Deed::Lose { channel, back, nth } => {
+                self.text("channel", channel);
+                self.text("way", if *back { "back" } else { "forth" });
+                self.line(format_args!("nth = {nth}"));
+            }
             Deed::Slow { actor, factor } => {
                 self.text("actor", actor);
                 self.text("factor", &factor.show());

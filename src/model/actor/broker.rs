@@ -1,119 +1,46 @@
 //! The queue broker as an actor: connections, back-pressure and facts around the machine in
 //! [`crate::model::broker`].
 //!
-//! A crash empties its queues unless they are durable. It leaves out the time that a broker itself
-//! needs, and of the machine what scenarios cannot say yet.
-//! Read `docs/models/broker.md` before editing.
+//! A crash empties its queues unless they are durable. What a document says of it is in
+//! `broker/params.rs` and `broker/topology.rs`, what it needs of a machine in
+//! `broker/resources.rs`. Read `docs/models/broker.md` before editing.
 
-use std::collections::VecDeque;
+pub mod declare;
+pub mod params;
+pub mod resources;
+pub mod topology;
+
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::kernel::SimTime;
 use crate::model::broker::{
-    AckMode, Broker, ChannelNo, ConnectionNo, ConsumeSpec, ConsumerId, DeadLetter, DropReason,
-    Effect, Name, Overflow, Publish, QueueId, QueueKind, QueueSpec, Stop, Taken,
+    AckMode, Broker, ChannelNo, ConsumeSpec, ConsumerId, DropReason, Effect, Headers, Name,
+    Publish, QueueId, Stop, Taken,
 };
 use crate::model::command::Node;
 use crate::model::fact::{Cause, Fact, Why};
 use crate::model::ground::{Ctx, Lane};
 use crate::model::message::{Message, Parcel};
-use crate::param::{Amount, Reason, Spans, Value, Words};
+use crate::param::{Reason, Value};
 
-choices! {
-    /// To which queues a message goes.
-    pub enum Routing {
-        /// To the queue that its routing key names.
-        Direct = "direct" ("direct", "直连"),
-        /// To every queue.
-        Fanout = "fanout" ("fanout", "广播"),
-    }
-}
+use declare::{Rules, Topology};
+pub use params::{BrokerParams, QueueType, Routing, SyncPolicy, WhenFull};
+use resources::Resources;
+use topology::{Marks, QueueLine};
 
-choices! {
-    /// What a full queue does.
-    pub enum WhenFull {
-        /// It takes nothing more: senders wait.
-        Block = "block" ("block the sender", "阻塞发送方"),
-        /// It refuses what is new.
-        Reject = "reject" ("reject the new", "拒绝新消息"),
-        /// It drops what is oldest.
-        DropOldest = "drop-oldest" ("drop the oldest", "丢弃最旧"),
-    }
-}
-
-choices! {
-    /// What queues are built on.
-    pub enum QueueType {
-        /// What comes back goes to where it stood.
-        Classic = "classic" ("classic", "经典"),
-        /// Failed deliveries are counted; what comes back goes in front.
-        Quorum = "quorum" ("quorum", "仲裁"),
-    }
-}
-
-params! {
-    /// What a queue broker does.
-    pub struct BrokerParams for "broker" {
-        /// The names of its queues.
-        queues: Words = Words::of(&["queue"]), words 16, applies restart,
-            name ("Queues", "队列"),
-            help ("The names of its queues.", "各队列的名称。"),
-            source "AMQP 0-9-1, queue.declare";
-        /// To which queues a message goes.
-        routing: Routing = Routing::Direct, choice, applies restart,
-            name ("Routing", "路由"),
-            help ("Direct: to the queue of the routing key. Fanout: a copy to every queue.",
-                "直连：送往路由键对应的队列。广播：每个队列一份。"),
-            source "AMQP 0-9-1, exchange types";
-        /// How many messages a queue holds ready.
-        capacity: Amount = Amount::UNLIMITED, range Amount(0) => Amount::UNLIMITED, scale log,
-            slider Amount(1) => Amount(10_000), applies live,
-            name ("Queue length, at most", "队列长度上限"),
-            help ("Ready messages that one queue holds.", "一个队列最多保存的就绪消息数。"),
-            source "RabbitMQ x-max-length";
-        /// What a full queue does.
-        when_full: WhenFull = WhenFull::Block, choice, applies live,
-            name ("When full", "队列满时"),
-            help ("Block the sender, reject the new message or drop the oldest.",
-                "阻塞发送方、拒绝新消息，或丢弃最旧的消息。"),
-            source "RabbitMQ x-overflow; block: our own policy";
-        /// How long messages may wait, queue by queue; no time at all: for ever.
-        ttl: Spans = Spans::NONE, lasting 16, applies restart,
-            name ("Time to live", "消息存活时间"),
-            help ("How long a message may wait, in the order of the queues; 0 s, or none: for ever.",
-                "消息在各队列中最多等待多久，按队列顺序；0 s 或不写表示不限。"),
-            source "RabbitMQ x-message-ttl";
-        /// The queue that gets the dead letters of all others.
-        dead_letters: Words = Words::NONE, words 1, applies restart,
-            name ("Dead letters to", "死信队列"),
-            help ("The queue that gets what expired or was dropped in the others; none: it is lost.",
-                "接收其他队列中过期或被丢弃的消息的队列；不写则丢失。"),
-            source "RabbitMQ x-dead-letter-exchange (default), x-dead-letter-routing-key";
-        /// Whether queues and what is in them survive a crash.
-        durable: bool = false, switch, applies restart,
-            name ("Durable", "持久化"),
-            help ("Queues and messages survive a crash of the broker.", "代理崩溃后队列和消息仍在。"),
-            source "RabbitMQ durable queues, delivery_mode 2";
-        /// The highest priority that its queues know.
-        max_priority: Amount = Amount(0), range Amount(0) => Amount(255), step Amount(1),
-            slider Amount(0) => Amount(10), applies restart,
-            name ("Highest priority", "最高优先级"),
-            help ("Messages of higher priority go first, up to this; 0: none does.",
-                "优先级高者先出，以此为上限；0 表示不分优先级。"),
-            source "RabbitMQ x-max-priority";
-        /// What its queues are built on.
-        queue_type: QueueType = QueueType::Classic, choice, applies restart,
-            name ("Queue type", "队列类型"),
-            help ("Quorum queues count failed deliveries and have no priorities.",
-                "仲裁队列统计投递失败次数，且不分优先级。"),
-            source "RabbitMQ x-queue-type";
-        /// How many failed deliveries of a message a quorum queue forgives.
-        delivery_limit: Amount = Amount::UNLIMITED, range Amount(0) => Amount::UNLIMITED, scale log,
-            slider Amount(0) => Amount(20), applies restart,
-            name ("Delivery limit", "投递次数上限"),
-            help ("Quorum queues: after more failures a message is a dead letter.",
-                "仲裁队列：失败次数超过此值，消息成为死信。"),
-            source "RabbitMQ x-delivery-limit";
-    }
+/// What the actor at a port asks of its broker; kept over a restart.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Client {
+    /// The queue that it names; empty: the broker's first.
+    pub queue: String,
+    /// The exchange that it publishes to; empty: straight to the queue.
+    pub exchange: String,
+    /// The keys and fields of its messages, one after the other.
+    pub routes: Vec<Marks>,
+    /// Hash of its id.
+    pub path: u64,
+    /// Hash of its group's id, or of its own.
+    pub group: u64,
 }
 
 /// Who is at a port.
@@ -121,16 +48,26 @@ params! {
 pub struct Peer {
     /// Its channel inside the broker.
     pub channel: ChannelNo,
-    /// The queue it consumes, or publishes to.
-    pub queue: QueueId,
+    /// The place of the queue that it consumes, or publishes to.
+    pub queue: u16,
+    /// The exchange that it publishes to; `None`: as the broker routes.
+    pub exchange: Option<Name>,
+    /// The place of that exchange in the document.
+    pub exchange_index: u16,
+    /// Key and headers of its routes.
+    pub routes: Vec<(Name, Headers)>,
     /// Its consumer, when it subscribed.
     pub consumer: Option<ConsumerId>,
     /// Whether delivering counts as acknowledging.
     pub auto_ack: bool,
+    /// Whether it asks for its messages one by one.
+    pub pulls: bool,
     /// A publish that waits for room; nothing more is read from this port until then.
     pub waiting: Option<(u64, Message)>,
     /// Deliveries that wait for the channel to take them.
     pub outgoing: VecDeque<Parcel>,
+    /// When each unacknowledged delivery went out, if there is a limit for that.
+    pub since: BTreeMap<u64, SimTime>,
 }
 
 /// A queue broker.
@@ -140,17 +77,33 @@ pub struct BrokerActor {
     pub params: BrokerParams,
     /// The machine.
     pub broker: Broker<Message>,
-    /// Its queues, in the order of `params.queues`.
-    pub queues: Vec<QueueId>,
+    /// Its queues, in the order of `params.queues`; `None`: gone with its last consumer.
+    pub queues: Vec<Option<QueueId>>,
+    /// Exchanges and bindings of the document.
+    pub topology: Topology,
     /// Its peers, by port.
     pub peers: Vec<Peer>,
-    /// Names that peers use, by port; kept over a restart.
-    names: Vec<String>,
+    /// What it needs of its machine.
+    pub resources: Resources,
+    /// What single queues have for themselves, in the same order.
+    lines: Vec<QueueLine>,
+    /// What queues demand of their users, in the same order.
+    rules: Vec<Rules>,
+    /// Everybody may use every queue.
+    is_open: bool,
+    /// What peers ask for, by port.
+    clients: Vec<Client>,
     /// Whose turn it is to try again when there is room.
     next_waiting: u16,
+    /// From which port it read last.
+    last_port: u16,
+    /// Copies that it stored: each gets the next number, also after a crash.
+    pub n_stored: u32,
     /// Its process is dead: nothing happens in it until it starts anew.
     is_down: bool,
-    effects: Vec<Effect<Message>>,
+    pub(super) effects: Vec<Effect<Message>>,
+    /// Room for routing; empty between calls.
+    targets: Vec<QueueId>,
 }
 
 impl BrokerActor {
@@ -160,20 +113,29 @@ impl BrokerActor {
             params,
             broker: Broker::new(),
             queues: Vec::new(),
+            topology: Topology::default(),
             peers: Vec::new(),
-            names: Vec::new(),
+            resources: Resources::default(),
+            lines: Vec::new(),
+            rules: Vec::new(),
+            is_open: true,
+            clients: Vec::new(),
             next_waiting: 0,
+            last_port: 0,
+            n_stored: 0,
             is_down: false,
             effects: Vec::new(),
+            targets: Vec::new(),
         };
+        actor.read_lines();
         actor.declare();
         actor
     }
 
-    /// Says which queue the peer at the next port names; an empty name takes the first queue.
-    pub fn attach(&mut self, name: &str) {
-        self.names.push(name.to_owned());
-        let port = self.names.len() - 1;
+    /// Says what the peer at the next port asks for.
+    pub fn attach(&mut self, client: Client) {
+        self.clients.push(client);
+        let port = self.clients.len() - 1;
         let peer = self.peer(port);
         self.peers.push(peer);
     }
@@ -182,28 +144,41 @@ impl BrokerActor {
     pub fn on_message(&mut self, cx: &mut Ctx<'_>, port: u16, parcel: Parcel) {
         self.broker.set_now(cx.now());
         match parcel {
-            Parcel::Publish { seq, message } => self.on_publish(cx, port, seq, message),
-            Parcel::Ack { tag, .. } => {
-                let channel = self.peers[usize::from(port)].channel;
-                self.broker.ack(channel, tag, false, &mut self.effects);
+            Parcel::Publish { seq, message } => {
+                self.last_port = port;
+                self.begin(cx, port, seq, message);
             }
-            Parcel::Subscribe { prefetch, auto_ack } => self.subscribe(port, prefetch, auto_ack),
+            Parcel::Ack { tag, .. } => self.settle(cx, port, tag, None),
+            Parcel::Reject { tag, how, .. } => self.settle(cx, port, tag, Some(how)),
+            Parcel::Subscribe { prefetch, auto_ack } => {
+                self.subscribe(cx, port, prefetch, auto_ack);
+            }
+            Parcel::Get { auto_ack } => self.on_get(cx, port, auto_ack),
             Parcel::Closed => self.on_closed(cx, port),
             _ => {}
         }
         self.carry_out(cx);
     }
 
-    /// A message's or a queue's time is up.
+    /// A message's or a queue's time is up, or the broker has done what it was busy with.
     pub fn on_wake(&mut self, cx: &mut Ctx<'_>) {
+        self.time_out(cx);
         self.broker.on_wake(cx.now(), &mut self.effects);
         self.carry_out(cx);
+        self.go_on(cx);
     }
 
     /// Earliest time at which `on_wake` may have something to do.
     #[inline]
     pub fn next_wake(&self) -> Option<SimTime> {
-        if self.is_down { None } else { self.broker.next_wake() }
+        if self.is_down {
+            return None;
+        }
+        let own = [self.next_resource(), self.next_timeout()].into_iter().flatten().min();
+        match (self.broker.next_wake(), own) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
     }
 
     /// The channel takes deliveries again.
@@ -217,16 +192,11 @@ impl BrokerActor {
         }
     }
 
-    /// Whether it reads from the port: not while a publish of that port waits for room.
-    pub fn wants(&self, port: u16) -> bool {
-        self.peers[usize::from(port)].waiting.is_none()
-    }
-
     /// Its process dies, and its queues with it unless they are durable.
     pub fn on_crash(&mut self, cx: &mut Ctx<'_>) {
         let at = Node::Actor(cx.me);
         let mut lose = |msg| cx.fact(Fact::Dropped { msg, at, why: Why::Crash });
-        if !self.params.durable {
+        if !self.is_any_durable() {
             for (_, queue) in self.broker.queues() {
                 queue.ready().for_each(|entry| lose(entry.message.id));
             }
@@ -243,20 +213,32 @@ impl BrokerActor {
                 peer.outgoing.iter().filter_map(Parcel::message).for_each(|m| lose(m.id));
             }
         }
+        if let Some(message) = self.resources.in_hand() {
+            lose(message.id);
+        }
         self.peers.clear();
-        if self.params.durable {
+        if self.is_any_durable() {
             self.broker.set_now(cx.now());
-            // Every acknowledgement was written when it came.
-            self.broker.sync();
+            self.lose_unwritten();
             self.broker.restart(Stop::Killed, &mut self.effects);
         } else {
             self.broker = Broker::new();
             self.queues.clear();
-            self.declare();
         }
-        self.peers = (0..self.names.len()).map(|port| self.peer(port)).collect();
+        let gone = |id: &QueueId, broker: &Broker<Message>| broker.queue(*id).is_none();
+        for queue in &mut self.queues {
+            *queue = queue.filter(|id| !gone(id, &self.broker));
+        }
+        self.recount();
+        self.declare();
+        self.peers = (0..self.clients.len()).map(|port| self.peer(port)).collect();
         self.carry_out(cx);
         self.is_down = true;
+    }
+
+    /// Whether a queue survives a crash.
+    fn is_any_durable(&self) -> bool {
+        self.broker.queues().any(|(_, queue)| queue.spec.durable)
     }
 
     /// Its process starts anew; what came due meanwhile happens now.
@@ -271,11 +253,12 @@ impl BrokerActor {
         self.broker.set_now(cx.now());
         for index in 0..self.queues.len() {
             let spec = self.spec(index);
-            let queue = self.queues[index];
+            let Some(queue) = self.queues[index] else { continue };
             self.broker.limit(queue, spec.max_length, spec.overflow, &mut self.effects);
         }
         self.carry_out(cx);
         self.retry_waiting(cx);
+        self.check_alarm(cx);
         Ok(())
     }
 
@@ -285,64 +268,15 @@ impl BrokerActor {
         Some(port as u16)
     }
 
-    /// How the queue of that place in the list is declared.
-    fn spec(&mut self, index: usize) -> QueueSpec {
-        let overflow = match self.params.when_full {
-            WhenFull::Block => Overflow::Block,
-            WhenFull::Reject => Overflow::RejectPublish,
-            WhenFull::DropOldest => Overflow::DropHead,
-        };
-        let limit = self.params.capacity;
-        let max_length = (limit != Amount::UNLIMITED).then_some(limit.0);
-        let ttl = self.params.ttl.0.get(index).copied();
-        let own = &self.params.queues.0[index];
-        // A queue that dead-letters to itself would only turn round.
-        let letters = self.params.dead_letters.0.first().filter(|to| *to != own);
-        let dead_letter =
-            letters.map(|to| DeadLetter { exchange: Name::EMPTY, key: Some(self.broker.name(to)) });
-        let (kind, max_priority) = match self.params.queue_type {
-            QueueType::Classic => (QueueKind::Classic, self.params.max_priority.0),
-            QueueType::Quorum => (QueueKind::Quorum, 0),
-        };
-        let limit = self.params.delivery_limit;
-        let is_counting = kind == QueueKind::Quorum && limit != Amount::UNLIMITED;
-        QueueSpec {
-            kind,
-            max_length,
-            overflow,
-            max_priority: u8::try_from(max_priority).unwrap_or(u8::MAX),
-            delivery_limit: is_counting.then_some(limit.0),
-            message_ttl: ttl.filter(|ttl| !ttl.is_zero()),
-            dead_letter,
-            durable: self.params.durable,
-            ..QueueSpec::default()
-        }
-    }
-
-    fn declare(&mut self) {
-        for index in 0..self.params.queues.0.len() {
-            let spec = self.spec(index);
-            let queue = self.broker.add_queue(&self.params.queues.0[index], spec);
-            self.queues.push(queue);
-        }
-    }
-
-    fn peer(&mut self, port: usize) -> Peer {
-        let channel = self.broker.open_channel(ConnectionNo(port as u32));
-        let first = self.queues.first().copied().unwrap_or(QueueId(0));
-        let queue = self.broker.queue_named(&self.names[port]).unwrap_or(first);
-        Peer {
-            channel,
-            queue,
-            consumer: None,
-            auto_ack: false,
-            waiting: None,
-            outgoing: VecDeque::new(),
-        }
-    }
-
     /// Subscribes, or subscribes anew with another window: what was delivered stays delivered.
-    fn subscribe(&mut self, port: u16, prefetch: u32, auto_ack: bool) {
+    fn subscribe(&mut self, cx: &mut Ctx<'_>, port: u16, prefetch: u32, auto_ack: bool) {
+        let queue = self.peers[usize::from(port)].queue;
+        if self.refuses(cx, port, queue, true) {
+            return;
+        }
+        if self.queues[usize::from(queue)].is_none() {
+            self.declare_queue(usize::from(queue));
+        }
         let peer = &mut self.peers[usize::from(port)];
         if let Some(consumer) = peer.consumer.take() {
             self.broker.cancel(peer.channel, consumer, &mut self.effects);
@@ -351,11 +285,38 @@ impl BrokerActor {
         let ack = if auto_ack { AckMode::Auto } else { AckMode::Manual };
         self.broker.qos(peer.channel, prefetch, false, &mut self.effects);
         let spec = ConsumeSpec { ack, ..ConsumeSpec::default() };
-        peer.consumer = self.broker.consume(peer.channel, peer.queue, spec, &mut self.effects);
+        let Some(id) = self.queues[usize::from(queue)] else { return };
+        peer.consumer = self.broker.consume(peer.channel, id, spec, &mut self.effects);
+    }
+
+    /// Fetches one message for a client that asks for it, whatever consumers do.
+    fn on_get(&mut self, cx: &mut Ctx<'_>, port: u16, auto_ack: bool) {
+        let peer = &mut self.peers[usize::from(port)];
+        (peer.auto_ack, peer.pulls) = (auto_ack, true);
+        let (channel, queue) = (peer.channel, peer.queue);
+        if self.refuses(cx, port, queue, true) {
+            return;
+        }
+        let Some(id) = self.queues[usize::from(queue)] else { return };
+        let ack = if auto_ack { AckMode::Auto } else { AckMode::Manual };
+        if let Some(got) = self.broker.get(channel, id, ack, &mut self.effects) {
+            self.deliver(cx, port, (got.tag, got.redelivered, got.remaining), got.message);
+        }
+    }
+
+    /// Whether the client at a port may not use a queue; then that is a fact.
+    fn refuses(&self, cx: &mut Ctx<'_>, port: u16, queue: u16, reads: bool) -> bool {
+        let client = &self.clients[usize::from(port)];
+        let refused = !self.is_open && !self.rules[usize::from(queue)].allow(client, reads);
+        if refused {
+            let by = cx.seat.ports[usize::from(port)].peer;
+            cx.fact(Fact::Denied { by, at: cx.me, queue, reads });
+        }
+        refused
     }
 
     /// The peer's process died: what it had not acknowledged comes back.
-    fn on_closed(&mut self, cx: &mut Ctx<'_>, port: u16) {
+    pub(super) fn on_closed(&mut self, cx: &mut Ctx<'_>, port: u16) {
         let peer = &mut self.peers[usize::from(port)];
         for parcel in peer.outgoing.drain(..) {
             if let (true, Some(m)) = (peer.auto_ack, parcel.message()) {
@@ -364,7 +325,8 @@ impl BrokerActor {
         }
         self.broker.close_channel(peer.channel, &mut self.effects);
         let waiting = peer.waiting.take();
-        self.peers[usize::from(port)] = Peer { waiting, ..self.peer(usize::from(port)) };
+        let peer = self.peer(usize::from(port));
+        self.peers[usize::from(port)] = Peer { waiting, ..peer };
     }
 
     fn on_publish(&mut self, cx: &mut Ctx<'_>, port: u16, seq: u64, message: Message) {
@@ -376,51 +338,106 @@ impl BrokerActor {
 
     /// Routes a message; `false`: a queue is full and lets senders wait.
     fn take(&mut self, cx: &mut Ctx<'_>, port: u16, seq: u64, message: Message) -> bool {
-        let Peer { channel, queue, .. } = self.peers[usize::from(port)];
-        let taken = match self.params.routing {
-            Routing::Direct => self.put(channel, queue, message),
-            Routing::Fanout => self.fan_out(cx, channel, message),
+        let peer = &self.peers[usize::from(port)];
+        let (channel, exchange) = (peer.channel, peer.exchange);
+        let route = usize::from(message.route).checked_sub(1).and_then(|n| peer.routes.get(n));
+        let mut publish = Publish::new(exchange.unwrap_or(Name::EMPTY), Name::EMPTY, 0, message);
+        publish.bytes = message.bytes;
+        publish.envelope.persistent = true;
+        publish.envelope.priority = message.priority;
+        publish.envelope.expiration_ms = message.expiration_ms;
+        let mut targets = std::mem::take(&mut self.targets);
+        if let Some((key, headers)) = route {
+            (publish.envelope.key, publish.envelope.headers) = (*key, *headers);
+        }
+        if route.is_some() || exchange.is_some() {
+            self.broker.find_targets(&publish.envelope, &mut targets);
+        } else if self.params.routing == Routing::Fanout {
+            targets.extend(self.queues.iter().flatten());
+        } else if let Some(id) = self.queues[usize::from(peer.queue)] {
+            let queue = self.broker.queue(id);
+            publish.envelope.key = queue.map_or(Name::EMPTY, |queue| queue.name);
+            targets.push(id);
+        }
+        let n_found = targets.len();
+        if !self.is_open {
+            targets.retain(|id| !self.refuses(cx, port, self.place_of(*id), false));
+        }
+        let taken = match targets.len() {
+            0 if n_found == 0 => Taken::Unroutable,
+            0 => Taken::Closed,
+            _ => self.put(cx, (port, channel), &publish, &targets),
         };
-        if matches!(taken, Taken::Blocked(_)) {
-            return false;
+        targets.clear();
+        self.targets = targets;
+        let why = match taken {
+            Taken::Blocked(_) => return false,
+            Taken::Unroutable => Some(Why::Unroutable),
+            Taken::Closed => Some(Why::Forbidden),
+            _ => None,
+        };
+        if let Some(why) = why {
+            cx.fact(Fact::Dropped { msg: message.id, at: Node::Actor(cx.me), why });
         }
-        if seq != 0 {
-            let accepted = taken != Taken::Refused;
-            cx.write(port, Parcel::Confirm { seq, msg: message.id, accepted }, false);
-        }
+        let accepted = !matches!(taken, Taken::Refused | Taken::Closed);
+        self.confirm(cx, port, (seq, message.id), accepted);
         true
     }
 
-    /// Publishes a message to one queue.
-    fn put(&mut self, channel: ChannelNo, queue: QueueId, message: Message) -> Taken {
-        let key = self.broker.queue(queue).map_or(Name::EMPTY, |queue| queue.name);
-        let mut publish = Publish::new(Name::EMPTY, key, message.bytes, message);
-        publish.envelope.persistent = self.params.durable;
-        publish.envelope.priority = message.priority;
-        publish.envelope.expiration_ms = message.expiration_ms;
-        self.broker.put(channel, queue, &publish, &mut self.effects)
+    /// The place of a queue among those of the document.
+    fn place_of(&self, id: QueueId) -> u16 {
+        self.queues.iter().position(|other| *other == Some(id)).unwrap_or(0) as u16
     }
 
-    /// A copy to every queue: the first takes the message itself, each other one a copy with a
+    /// Puts a message into queues: the first takes the message itself, each other one a copy with a
     /// number of its own.
-    fn fan_out(&mut self, cx: &mut Ctx<'_>, channel: ChannelNo, message: Message) -> Taken {
-        let bytes = message.bytes;
-        if let Some(full) = self.queues.iter().find(|q| !self.broker.can_take(**q, bytes)) {
+    fn put(
+        &mut self,
+        cx: &mut Ctx<'_>,
+        (port, channel): (u16, ChannelNo),
+        publish: &Publish<Message>,
+        targets: &[QueueId],
+    ) -> Taken {
+        let Publish { bytes, message, .. } = *publish;
+        if let Some(full) = targets.iter().find(|id| !self.broker.can_take(**id, bytes)) {
             // Asking the full queue makes it tell when there is room.
-            let full = *full;
-            return self.put(channel, full, message);
+            return self.broker.put(channel, *full, publish, &mut self.effects);
         }
         let mut taken = Taken::Unroutable;
-        for n in 0..self.queues.len() {
-            let mut copy = message;
+        for (n, id) in targets.iter().enumerate() {
+            let mut copy = *publish;
             if n != 0 {
-                copy.id = cx.new_message(message.key, bytes).id;
-                cx.fact(Fact::Copied { msg: copy.id, of: message.id, at: cx.me });
+                copy.message.id = cx.new_message(message.key, bytes).id;
+                let (msg, of) = (copy.message.id, message.id);
+                cx.fact(Fact::Copied { msg, of, at: cx.me });
             }
-            let one = self.put(channel, self.queues[n], copy);
+            copy.message.stored = self.n_stored + 1;
+            self.note_write(cx, port, *id, &copy.message);
+            let one = self.broker.put(channel, *id, &copy, &mut self.effects);
+            if one == Taken::Routed {
+                self.n_stored = self.n_stored.saturating_add(1).min(u32::MAX - 1);
+            }
             taken = if taken == Taken::Refused { taken } else { one };
         }
         taken
+    }
+
+    /// What is to be noted of a message that enters a queue.
+    fn note_write(&mut self, cx: &mut Ctx<'_>, port: u16, id: QueueId, message: &Message) {
+        let is_durable = self.broker.queue(id).is_some_and(|queue| queue.spec.durable);
+        self.note_bytes(message.bytes, is_durable, true);
+        if is_durable {
+            self.note_change(cx.now());
+        }
+        let (peer, msg) = (&self.peers[usize::from(port)], message.id);
+        if peer.exchange.is_some() {
+            let (exchange, queue) = (peer.exchange_index, self.place_of(id));
+            cx.fact(Fact::Routed { msg, at: cx.me, exchange, queue });
+        }
+        if self.is_audited(usize::from(self.place_of(id))) {
+            let by = cx.seat.ports[usize::from(port)].peer;
+            cx.fact(Fact::Audited { msg, by, at: cx.me, reads: false });
+        }
     }
 
     /// Turns what the machine did into parcels and facts.
@@ -429,8 +446,10 @@ impl BrokerActor {
         let mut effects = std::mem::take(&mut self.effects);
         for effect in effects.drain(..) {
             match effect {
-                Effect::Deliver { channel, tag, redelivered, ready, message, .. } => {
-                    self.deliver(cx, channel, tag, redelivered, ready, message);
+                Effect::Deliver { channel, queue, tag, redelivered, ready, message, .. } => {
+                    let Some(port) = self.port_of(channel) else { continue };
+                    self.note_read(cx, port, queue, &message);
+                    self.deliver(cx, port, (tag, redelivered, ready), message);
                 }
                 Effect::Queued { ready, message, .. } => {
                     cx.fact(Fact::Queued { msg: message.id, at: cx.me, depth: ready });
@@ -442,14 +461,20 @@ impl BrokerActor {
                     let why = why_of(why);
                     cx.fact(Fact::DeadLettered { msg: message.id, at: cx.me, why });
                 }
-                Effect::Acked { message, .. } => {
+                Effect::Acked { queue, message, .. } => {
+                    self.note_end(cx.now(), queue, message.bytes);
                     cx.fact(Fact::Acked { msg: message.id, at: cx.me });
                 }
-                Effect::Dropped { why, message, .. } => {
+                Effect::Dropped { queue, why, message } => {
+                    self.note_end(cx.now(), queue, message.bytes);
                     let why = why_of(why);
                     cx.fact(Fact::Dropped { msg: message.id, at: Node::Actor(cx.me), why });
                 }
                 Effect::Room { .. } => room = true,
+                Effect::QueueDeleted { queue, .. } => {
+                    let gone = self.queues.iter_mut().filter(|id| **id == Some(queue));
+                    gone.for_each(|id| *id = None);
+                }
                 _ => {}
             }
         }
@@ -457,23 +482,45 @@ impl BrokerActor {
         if room {
             self.retry_waiting(cx);
         }
+        self.check_alarm(cx);
+    }
+
+    /// What is to be noted of a message that goes to a client.
+    fn note_read(&mut self, cx: &mut Ctx<'_>, port: u16, id: QueueId, message: &Message) {
+        if self.peers[usize::from(port)].auto_ack {
+            self.note_end(cx.now(), Some(id), message.bytes);
+        }
+        if self.is_audited(usize::from(self.place_of(id))) {
+            let by = cx.seat.ports[usize::from(port)].peer;
+            cx.fact(Fact::Audited { msg: message.id, by, at: cx.me, reads: true });
+        }
+    }
+
+    /// What is to be noted of a message that the broker forgets.
+    fn note_end(&mut self, now: SimTime, id: Option<QueueId>, bytes: u32) {
+        let queue = id.and_then(|id| self.broker.queue(id));
+        let is_durable = queue.is_some_and(|queue| queue.spec.durable);
+        self.note_bytes(bytes, is_durable, false);
+        if is_durable {
+            self.note_change(now);
+        }
     }
 
     fn deliver(
         &mut self,
         cx: &mut Ctx<'_>,
-        channel: ChannelNo,
-        tag: u64,
-        redelivered: bool,
-        depth: u32,
+        port: u16,
+        (tag, redelivered, depth): (u64, bool, u32),
         message: Message,
     ) {
-        let Some(port) = self.port_of(channel) else { return };
         let over = cx.seat.ports[usize::from(port)].channel;
         let msg = message.id;
         cx.fact(Fact::Dispatched { msg, at: cx.me, channel: over, redelivered, depth });
         let parcel = Parcel::Deliver { tag, message, redelivered };
         let peer = &mut self.peers[usize::from(port)];
+        if !peer.auto_ack && !self.params.ack_timeout.is_zero() {
+            peer.since.insert(tag, cx.now());
+        }
         let first = peer.outgoing.is_empty();
         if !first || !cx.write(port, parcel, !peer.auto_ack) {
             peer.outgoing.push_back(parcel);
@@ -512,9 +559,7 @@ fn why_of(why: DropReason) -> Why {
         DropReason::Expired => Why::Expired,
         DropReason::DeliveryLimit => Why::TooOften,
         DropReason::Restarted => Why::Crash,
-        DropReason::Rejected
-        | DropReason::Purged
-        | DropReason::QueueDeleted
-        | DropReason::RolledBack => Why::Refused,
+        DropReason::Rejected => Why::Bad,
+        DropReason::Purged | DropReason::QueueDeleted | DropReason::RolledBack => Why::Refused,
     }
 }

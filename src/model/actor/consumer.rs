@@ -2,19 +2,23 @@
 //! acknowledges.
 //!
 //! It models parallel workers with one memory in front, acknowledgement after the work or on
-//! delivery, and passing a message on. It leaves out batches, polling and the cost of
-//! acknowledging. Read `docs/models/consumer.md` before editing.
+//! delivery, and passing a message on; `effect.rs` has what guarantees hang on. It leaves out
+//! batches, polling and the cost of acknowledging. Read `docs/models/consumer.md` before editing.
 
 use std::collections::VecDeque;
 
 use crate::kernel::{SimSpan, SimTime};
-use crate::model::actor::workers::{By, Job, Service, Workers};
+use crate::model::actor::dedupe::{DedupeBy, Record, RecordWhen};
+use crate::model::actor::effect::{Pendings, WhenBad, tell};
+use crate::model::actor::parts::Parts;
+use crate::model::actor::shares;
+use crate::model::actor::workers::{By, Job, Order, Service, Workers};
 use crate::model::command::Node;
 use crate::model::fact::{Cause, Fact, Why};
-use crate::model::ground::{Ctx, Lane};
+use crate::model::ground::{Ctx, Lane, Purpose};
 use crate::model::message::Parcel;
 use crate::model::spread::Spread;
-use crate::param::{Amount, Ppm, Reason, Spans, Value, Words};
+use crate::param::{Amount, Lines, Ppm, Reason, Spans, Value, Words};
 
 choices! {
     /// When a consumer acknowledges.
@@ -23,6 +27,8 @@ choices! {
         AfterWork = "after-work" ("after work", "处理后"),
         /// The broker forgets the message as it delivers it.
         OnDelivery = "on-delivery" ("on delivery", "投递即确认"),
+        /// When the work begins.
+        BeforeWork = "before-work" ("before work", "处理前"),
     }
 }
 
@@ -95,6 +101,80 @@ params! {
             help ("How long each message takes, in the order of starting; then as set above.",
                 "按开始顺序，每条消息的处理时间；用完后按上面的设置。"),
             source "trace-driven simulation";
+        /// Time from the effect to the acknowledgement.
+        ack_delay: SimSpan = SimSpan::ZERO, range SimSpan::ZERO => SimSpan::s(3_600), scale log,
+            slider SimSpan::us(100) => SimSpan::s(10), applies live,
+            name ("Acknowledge later by", "确认滞后"),
+            help ("Time from the end of the work to its acknowledgement; a crash in it repeats the work.",
+                "处理结束到发出确认之间的时间；其间崩溃会导致重做。"),
+            source "our own model of the gap between effect and acknowledgement";
+        /// By which id it knows a message again.
+        dedupe: DedupeBy = DedupeBy::None, choice, applies restart,
+            name ("Known again by", "去重依据"),
+            help ("A message whose id was recorded is acknowledged and not worked on.",
+                "编号已登记的消息直接确认，不再处理。"),
+            source "idempotent consumer";
+        /// When that id is recorded.
+        record: RecordWhen = RecordWhen::SameTransaction, choice, applies restart,
+            name ("Recorded", "登记时机"),
+            help ("Before the effect a crash loses it; after it, a crash repeats it.",
+                "先登记，崩溃会丢失；后登记，崩溃会重复。"),
+            source "idempotent consumer";
+        /// What it does with a message that it cannot work on.
+        when_bad: WhenBad = WhenBad::Requeue, choice, applies live,
+            name ("A bad message", "坏消息"),
+            help ("What becomes of a message that no work can be done on.", "无法处理的消息如何处置。"),
+            source "AMQP 0-9-1, basic.reject; returning it: our own";
+        /// Further work for each KiB of a message.
+        per_kib: SimSpan = SimSpan::ZERO, range SimSpan::ZERO => SimSpan::s(3_600), scale log,
+            slider SimSpan::us(1) => SimSpan::s(1), applies live,
+            name ("Work per KiB", "每 KiB 处理时间"),
+            help ("How much longer a message takes for each KiB of its body.",
+                "消息体每 KiB 额外所需的时间。"),
+            source "our own model";
+        /// The part of messages that take another time.
+        rare_share: Ppm = Ppm(0), range Ppm(0) => Ppm(1_000_000), step Ppm(1_000), applies live,
+            name ("Rare work: share", "少数消息占比"),
+            help ("Which part of the messages takes the time below instead.",
+                "这部分消息改用下面的处理时间。"),
+            source "service time of two values, M/G/1";
+        /// How long these take.
+        rare_service: SimSpan = SimSpan::s(1), range SimSpan::ZERO => SimSpan::s(3_600), scale log,
+            slider SimSpan::us(100) => SimSpan::s(60), applies live,
+            name ("Rare work: takes", "少数消息耗时"),
+            help ("How long these take, always.", "这些消息固定的处理时间。"),
+            source "service time of two values, M/G/1";
+        /// Who is served first of what waits in its own memory.
+        order: Order = Order::AsTheyCome, choice, applies live,
+            name ("Order of work", "处理顺序"),
+            help ("Who is served first of what waits in its own memory.",
+                "自身缓冲中的消息谁先处理。"),
+            source "head-of-line and preemptive-resume priority, Kleinrock 1976";
+        /// How many copies of a message it waits for.
+        join: Amount = Amount(1), range Amount(1) => Amount(64), step Amount(1), applies restart,
+            name ("Parts to wait for", "等待份数"),
+            help ("How many copies of a message must be here before their work begins.",
+                "同一消息的几份副本到齐后才开始处理。"),
+            source "fork-join queue, Flatto and Hahn 1984";
+        /// Which part of its messages goes on by each of its ways out.
+        shares: Lines = Lines::NONE, lines shares::check, applies restart,
+            name ("Shares of ways out", "各出口占比"),
+            help ("Parts by channel, in their order; the rest ends here. None: one after the other.",
+                "按通路顺序的占比，余下的在此结束；不写则轮流。"),
+            source "routing probabilities, Jackson 1957";
+        /// Chance that the work on a message fails.
+        fail: Ppm = Ppm(0), range Ppm(0) => Ppm(1_000_000), step Ppm(1_000), applies live,
+            name ("Work fails", "处理失败率"),
+            help ("Chance that work fails when it ends; then it is treated as a bad message.",
+                "处理结束时失败的概率；失败者按坏消息处置。"),
+            source "retries with feedback, Jackson 1957";
+        /// How often it asks for a message, instead of being sent them.
+        pull: SimSpan = SimSpan::ZERO, range SimSpan::ZERO => SimSpan::s(3_600), scale log,
+            slider SimSpan::ms(1) => SimSpan::s(60), applies restart,
+            name ("Asks every", "拉取间隔"),
+            help ("It asks its broker for one message each time; 0 s: the broker sends them.",
+                "每隔这么久向代理要一条消息；0 s 表示由代理推送。"),
+            source "AMQP 0-9-1, basic.get";
     }
 }
 
@@ -107,14 +187,39 @@ pub struct Consumer {
     pub workers: Workers,
     /// Worked on, and waiting for the next place to take it: back-pressure.
     pub outgoing: VecDeque<Job>,
+    /// Done, and not acknowledged yet.
+    pub pending: Pendings,
+    /// What it knows again; on disk, so it outlives a crash.
+    pub record: Record,
     next_output: u16,
+    /// Parts of messages that are worked on together.
+    pub parts: Parts,
+    /// The parts of `params.shares` in millionths.
+    shares: Vec<u32>,
+    /// The way out that was drawn for the next message, until it is taken.
+    drawn: Option<Option<u16>>,
+    /// When it asks for the next message.
+    pub(super) next_pull: Option<SimTime>,
+    n_drawn: u64,
 }
 
 impl Consumer {
     /// An idle consumer.
     pub fn new(params: ConsumerParams) -> Consumer {
         let workers = Workers::new(params.parallelism.0);
-        Consumer { params, workers, outgoing: VecDeque::new(), next_output: 0 }
+        Consumer {
+            shares: shares::parse(&params.shares.0.join("\n")).unwrap_or_default(),
+            params,
+            workers,
+            outgoing: VecDeque::new(),
+            pending: Pendings::new(),
+            record: Record::default(),
+            next_output: 0,
+            parts: Parts::default(),
+            drawn: None,
+            next_pull: None,
+            n_drawn: 0,
+        }
     }
 
     /// A parcel came in.
@@ -125,12 +230,19 @@ impl Consumer {
                 self.take_from_sender(cx, job);
             }
             Parcel::Deliver { tag, message, redelivered } => {
-                let tag = if self.params.ack == AckMode::AfterWork { tag } else { 0 };
+                let tag = if self.params.ack == AckMode::OnDelivery { 0 } else { tag };
                 let job = Job { message, port, by: By::Broker, tag, redelivered };
-                self.workers.take(cx, job, service(&self.params));
+                if let Some(job) = self.parts.take(cx, job, self.params.join.0) {
+                    self.take(cx, job);
+                }
             }
             Parcel::Opened => self.subscribe(cx, port),
-            Parcel::Closed => self.workers.forget_connection(port),
+            Parcel::Closed => {
+                self.workers.forget_connection(port);
+                self.parts.forget_connection(port);
+                let pending = self.pending.iter_mut().filter(|p| p.job.port == port);
+                pending.for_each(|pending| pending.job.tag = 0);
+            }
             _ => {}
         }
     }
@@ -140,6 +252,8 @@ impl Consumer {
         while let Some(job) = self.workers.finish(cx.now()) {
             self.on_worked(cx, job);
         }
+        self.settle_due(cx);
+        self.pull_due(cx);
         self.go_on(cx);
     }
 
@@ -155,9 +269,14 @@ impl Consumer {
         Self::read_all(cx);
     }
 
-    /// When the next work ends.
+    /// When the next work ends, or the next acknowledgement is due.
     pub fn next_wake(&self) -> Option<SimTime> {
-        self.workers.next_wake()
+        let due = self.pending.front().map(|pending| pending.due);
+        let own = [due, self.next_pull].into_iter().flatten().min();
+        match (self.workers.next_wake(), own) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
     }
 
     /// Whether it reads from the port.
@@ -170,6 +289,11 @@ impl Consumer {
     /// Its process dies.
     pub fn on_crash(&mut self, cx: &mut Ctx<'_>) {
         self.workers.crash(cx);
+        self.parts.crash(cx);
+        self.next_pull = None;
+        self.drawn = None;
+        // What was done and not acknowledged is forgotten; the record is not.
+        self.pending.clear();
         let at = Node::Actor(cx.me);
         for job in self.outgoing.drain(..) {
             cx.fact(Fact::Dropped { msg: job.message.id, at, why: Why::Crash });
@@ -178,18 +302,22 @@ impl Consumer {
 
     /// It starts anew and subscribes again.
     pub fn on_restart(&mut self, cx: &mut Ctx<'_>) {
+        self.begin_pulling(cx.now());
         for port in 0..cx.n_ports() {
             self.subscribe(cx, port);
         }
     }
 
-    /// What it asks its broker for.
-    pub fn subscription(&self) -> Parcel {
+    /// What it asks its broker for; `None`: it will ask for each message.
+    pub fn subscription(&self) -> Option<Parcel> {
+        if !self.params.pull.is_zero() {
+            return None;
+        }
         let prefetch = match self.params.prefetch {
             Amount::UNLIMITED => 0,
             Amount(n) => n,
         };
-        Parcel::Subscribe { prefetch, auto_ack: self.params.ack == AckMode::OnDelivery }
+        Some(Parcel::Subscribe { prefetch, auto_ack: self.params.ack == AckMode::OnDelivery })
     }
 
     /// Changes a live parameter.
@@ -208,7 +336,9 @@ impl Consumer {
 
     fn subscribe(&self, cx: &mut Ctx<'_>, port: u16) {
         if cx.seat.ports[usize::from(port)].out == Lane::Back {
-            cx.write(port, self.subscription(), false);
+            if let Some(hello) = self.subscription() {
+                cx.write(port, hello, false);
+            }
         }
     }
 
@@ -228,12 +358,36 @@ impl Consumer {
             }
             return;
         }
-        self.workers.take(cx, job, service(&self.params));
+        if let Some(job) = self.parts.take(cx, job, self.params.join.0) {
+            self.take(cx, job);
+        }
+    }
+
+    /// Starts on the job, or keeps it for later.
+    fn take(&mut self, cx: &mut Ctx<'_>, job: Job) {
+        let begun = if self.is_plain() || !self.workers.starts_now() {
+            Some(job)
+        } else {
+            self.begin(cx, job)
+        };
+        if let Some(job) = begun {
+            self.workers.take(cx, job, service(&self.params));
+        }
     }
 
     /// The work on one message ended: its effect happens here, or it goes on to the next place.
     fn on_worked(&mut self, cx: &mut Ctx<'_>, job: Job) {
         let msg = job.message.id;
+        if job.message.is_bad || self.fails(cx, &job) {
+            return self.fail(cx, &job);
+        }
+        if !self.takes_effect(&job) {
+            return self.skip(cx, &job);
+        }
+        for other in self.parts.done(&job) {
+            cx.fact(Fact::Done { msg: other.message.id, at: cx.me, answers: false });
+            self.conclude(cx, other);
+        }
         if self.has_output(cx) {
             cx.fact(Fact::Worked { msg, at: cx.me });
             if !self.outgoing.is_empty() || !self.pass_on(cx, &job) {
@@ -242,7 +396,7 @@ impl Consumer {
             }
         } else {
             cx.fact(Fact::Done { msg, at: cx.me, answers: false });
-            Self::tell(cx, &job);
+            self.conclude(cx, job);
         }
     }
 
@@ -250,33 +404,47 @@ impl Consumer {
         cx.seat.ports.iter().any(|p| p.out == Lane::Forth)
     }
 
-    /// Writes the message to the next output in turn; acknowledges when it was taken.
+    /// Writes the message to the next output in turn, or to the one that is drawn; acknowledges
+    /// when it was taken.
     fn pass_on(&mut self, cx: &mut Ctx<'_>, job: &Job) -> bool {
         let outputs = cx.seat.ports.iter().filter(|p| p.out == Lane::Forth).count() as u16;
-        let turn = usize::from(self.next_output % outputs);
+        let turn = match self.way(cx) {
+            Way::Ends => {
+                self.drawn = None;
+                cx.fact(Fact::Done { msg: job.message.id, at: cx.me, answers: false });
+                tell(cx, job);
+                return true;
+            }
+            Way::Drawn(way) => usize::from(way.min(outputs - 1)),
+            Way::InTurn => usize::from(self.next_output % outputs),
+        };
         let port = (0..cx.n_ports())
             .filter(|p| cx.seat.ports[usize::from(*p)].out == Lane::Forth)
             .nth(turn);
         let Some(port) = port else { return false };
-        if !cx.write(port, Parcel::Publish { seq: 0, message: job.message }, false) {
+        let mut message = job.message;
+        message.hops = message.hops.saturating_add(u16::from(self.drawn.is_some()));
+        if !cx.write(port, Parcel::Publish { seq: 0, message }, false) {
             return false;
         }
+        self.drawn = None;
         self.next_output = (self.next_output + 1) % outputs;
-        Self::tell(cx, job);
+        self.conclude(cx, *job);
         true
     }
 
-    /// Tells whoever waits to hear that the job is done.
-    fn tell(cx: &mut Ctx<'_>, job: &Job) {
-        if job.tag == 0 {
-            return;
+    /// Which way out the next message takes: drawn once for each, and kept while that is full.
+    fn way(&mut self, cx: &Ctx<'_>) -> Way {
+        if self.shares.is_empty() {
+            return Way::InTurn;
         }
-        let msg = job.message.id;
-        let parcel = match job.by {
-            By::Broker => Parcel::Ack { tag: job.tag, msg },
-            By::Sender => Parcel::Confirm { seq: job.tag, msg, accepted: true },
-        };
-        cx.write(job.port, parcel, false);
+        let drawn = self.drawn.unwrap_or_else(|| {
+            let mut draw = cx.draw(Purpose::Route, self.n_drawn);
+            self.n_drawn += 1;
+            shares::draw(&self.shares, &mut draw)
+        });
+        self.drawn = Some(drawn);
+        drawn.map_or(Way::Ends, Way::Drawn)
     }
 
     /// Starts on what waits, and reads again what a full memory had left on the channel.
@@ -284,7 +452,15 @@ impl Consumer {
         if !self.outgoing.is_empty() {
             return;
         }
-        self.workers.start_waiting(cx, service(&self.params));
+        if self.is_plain() {
+            self.workers.start_waiting(cx, service(&self.params));
+        } else {
+            while let Some(job) = self.workers.pop_waiting() {
+                if let Some(job) = self.begin(cx, job) {
+                    self.workers.start(cx, job, service(&self.params));
+                }
+            }
+        }
         if self.params.buffer != Amount::UNLIMITED {
             Self::read_all(cx);
         }
@@ -299,9 +475,22 @@ impl Consumer {
 
 fn service(params: &ConsumerParams) -> Service<'_> {
     Service {
-        mean: params.service,
-        spread: params.spread,
-        variation_ppm: params.variation.0,
         recorded: &params.recorded.0,
+        per_byte_ps: params.per_kib.as_ns().saturating_mul(1_000) / 1_024,
+        rare_ppm: params.rare_share.0,
+        rare: params.rare_service,
+        order: params.order,
+        renews: params.fail.0 != 0,
+        ..Service::new(params.service, params.spread, params.variation.0)
     }
+}
+
+/// Where a message goes when the work on it is done.
+enum Way {
+    /// To the next way out in turn.
+    InTurn,
+    /// To this one.
+    Drawn(u16),
+    /// Nowhere: it is done.
+    Ends,
 }

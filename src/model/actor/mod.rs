@@ -2,11 +2,18 @@
 
 pub mod arrivals;
 pub mod broker;
+pub mod calls;
 pub mod consumer;
+pub mod dedupe;
+pub mod effect;
+pub mod parts;
 pub mod producer;
+mod pull;
 pub mod requester;
 pub mod responder;
 pub mod script;
+mod settle;
+pub mod shares;
 pub mod workers;
 
 use crate::kernel::{SimSpan, SimTime};
@@ -14,7 +21,7 @@ use crate::model::ground::Ctx;
 use crate::model::message::Parcel;
 use crate::param::{Params, Reason, Spec, Value};
 
-pub use broker::{BrokerActor, BrokerParams};
+pub use broker::{BrokerActor, BrokerParams, Client};
 pub use consumer::{Consumer, ConsumerParams};
 pub use producer::{Producer, ProducerParams};
 pub use requester::{Requester, RequesterParams};
@@ -103,7 +110,8 @@ impl ActorParams {
             (self, to),
             (Producer(_) | Consumer(_), Broker(_) | Consumer(_))
                 | (Broker(_), Consumer(_))
-                | (Requester(_), Responder(_))
+                | (Requester(_) | Responder(_), Responder(_))
+                | (Responder(_), Broker(_))
                 | (Script(_), Script(_))
         )
     }
@@ -151,16 +159,21 @@ impl Actor {
         }
     }
 
-    /// The queue that it names at its broker; empty: the broker's first.
-    pub fn queue_name(&self) -> &str {
-        let words = match self {
-            Actor::Producer(a) => &a.params.queue.0,
-            Actor::Consumer(a) => &a.params.queue.0,
+    /// What it asks of a broker that it speaks to.
+    pub fn client(&self) -> Client {
+        let first = |words: &crate::param::Words| words.0.first().cloned().unwrap_or_default();
+        match self {
+            Actor::Producer(a) => Client {
+                queue: first(&a.params.queue),
+                exchange: first(&a.params.exchange),
+                routes: a.routes.clone(),
+                ..Client::default()
+            },
+            Actor::Consumer(a) => Client { queue: first(&a.params.queue), ..Client::default() },
             Actor::Broker(_) | Actor::Requester(_) | Actor::Responder(_) | Actor::Script(_) => {
-                return "";
+                Client::default()
             }
-        };
-        words.first().map_or("", String::as_str)
+        }
     }
 
     /// The run begins.
@@ -169,7 +182,8 @@ impl Actor {
             Actor::Producer(a) => a.on_start(cx),
             Actor::Requester(a) => a.on_start(cx),
             Actor::Script(a) => a.on_start(cx),
-            Actor::Broker(_) | Actor::Consumer(_) | Actor::Responder(_) => {}
+            Actor::Consumer(a) => a.begin_pulling(cx.now()),
+            Actor::Broker(_) | Actor::Responder(_) => {}
         }
     }
 
@@ -214,7 +228,8 @@ impl Actor {
             Actor::Broker(a) => a.on_writable(cx, port),
             Actor::Consumer(a) => a.on_writable(cx),
             Actor::Requester(a) => a.on_writable(cx),
-            Actor::Responder(_) | Actor::Script(_) => {}
+            Actor::Responder(a) => a.on_writable(cx),
+            Actor::Script(_) => {}
         }
     }
 
@@ -235,7 +250,7 @@ impl Actor {
     #[inline]
     pub fn wants(&self, cx: &Ctx<'_>, port: u16) -> bool {
         match self {
-            Actor::Broker(a) => a.wants(port),
+            Actor::Broker(a) => a.wants(cx, port),
             Actor::Consumer(a) => a.wants(cx, port),
             Actor::Producer(_) | Actor::Requester(_) | Actor::Responder(_) | Actor::Script(_) => {
                 true
@@ -289,7 +304,8 @@ impl Actor {
             }
             // Times to live go on while it stands still.
             Actor::Broker(a) => a.on_wake(cx),
-            Actor::Consumer(_) | Actor::Responder(_) => {}
+            Actor::Consumer(a) => a.postpone(span),
+            Actor::Responder(_) => {}
         }
     }
 
@@ -338,9 +354,11 @@ impl Actor {
             Actor::Broker(a) => {
                 a.broker.queues().map(|(_, q)| u64::from(q.n_ready() + q.n_unacked())).sum()
             }
-            Actor::Consumer(a) => (a.workers.buffer.len() + a.outgoing.len()) as u64,
+            Actor::Consumer(a) => {
+                a.parts.n_held() + (a.workers.buffer.len() + a.outgoing.len()) as u64
+            }
             Actor::Requester(a) => a.clients.len() as u64,
-            Actor::Responder(a) => a.workers.buffer.len() as u64,
+            Actor::Responder(a) => a.workers.buffer.len() as u64 + u64::from(a.calls.n_open()),
             Actor::Script(_) => 0,
         }
     }

@@ -9,12 +9,13 @@ use std::collections::VecDeque;
 use crate::kernel::random::sample;
 use crate::kernel::{SimSpan, SimTime};
 use crate::model::actor::arrivals::{Arrivals, BatchLaw, batch, next_arrival};
+use crate::model::actor::broker::topology::{self, Marks};
 use crate::model::command::Node;
 use crate::model::fact::{Cause, Fact, Why};
 use crate::model::ground::{Ctx, Purpose};
 use crate::model::message::{Message, MsgId, Parcel};
 use crate::model::spread::Spread;
-use crate::param::{Amount, Bytes, Ppm, Rate, Reason, Spans, Value, Words};
+use crate::param::{Amount, Bytes, Lines, Ppm, Rate, Reason, Spans, Value, Words};
 
 choices! {
     /// Which of several channels a message takes.
@@ -171,6 +172,24 @@ params! {
             help ("How long each message may wait in a queue, in turn; 0 s, or none: for ever.",
                 "各条消息依次在队列中最多等待多久；0 s 或不写表示不限。"),
             source "AMQP 0-9-1, basic property expiration";
+        /// Which of its messages no work can be done on.
+        bad: Amount = Amount(0), range Amount(0) => Amount(1_000_000), scale log,
+            slider Amount(0) => Amount(100), applies restart,
+            name ("Bad message", "坏消息"),
+            help ("Its n-th message cannot be worked on; 0: none.", "它的第几条消息无法处理；0 表示没有。"),
+            source "poison message";
+        /// The exchange that it publishes to.
+        exchange: Words = Words::NONE, words 1, applies restart,
+            name ("Exchange", "交换机"),
+            help ("To which exchange of the broker it publishes; none: straight to the queue.",
+                "发布到代理的哪个交换机；不写则直接进队列。"),
+            source "AMQP 0-9-1, basic.publish exchange";
+        /// Routing keys and headers of its messages, one after the other.
+        routes: Lines = Lines::NONE, lines topology::check_routes, applies restart,
+            name ("Routes", "路由"),
+            help ("Routing key and headers of each message in turn: order.paid region=eu.",
+                "各条消息依次使用的路由键和头部：order.paid region=eu。"),
+            source "AMQP 0-9-1, basic.publish routing-key, property headers";
     }
 }
 
@@ -213,6 +232,8 @@ pub struct Producer {
     pub outlets: Vec<Outlet>,
     /// How many messages it made.
     pub n_made: u64,
+    /// Keys and headers of its messages, one after the other.
+    pub routes: Vec<Marks>,
     n_arrivals: u64,
     n_turns: u64,
     next_due: Option<SimTime>,
@@ -222,6 +243,7 @@ impl Producer {
     /// A producer that has not begun.
     pub fn new(params: ProducerParams) -> Producer {
         Producer {
+            routes: topology::routes(&params.routes.0.join("\n")).unwrap_or_default(),
             params,
             next_at: None,
             outlets: Vec::new(),
@@ -243,8 +265,15 @@ impl Producer {
 
     /// A parcel came back.
     pub fn on_message(&mut self, cx: &mut Ctx<'_>, port: u16, parcel: Parcel) {
-        if let Parcel::Confirm { seq, msg, accepted } = parcel {
-            self.on_confirm(cx, port, seq, msg, accepted);
+        match parcel {
+            Parcel::Confirm { seq, msg, accepted } => {
+                self.on_confirm(cx, port, seq, msg, accepted);
+            }
+            Parcel::Returned { message } => {
+                let at = Node::Actor(cx.me);
+                cx.fact(Fact::Dropped { msg: message.id, at, why: Why::Returned });
+            }
+            _ => {}
         }
     }
 
@@ -370,8 +399,12 @@ impl Producer {
         let (key, bytes) = self.shape(cx);
         let expiration_ms = self.expiration_ms();
         let priority = u8::try_from(self.params.priority.0).unwrap_or(u8::MAX);
-        let message = Message { expiration_ms, priority, ..cx.new_message(key, bytes) };
+        let route = self.n_made.checked_rem(self.routes.len() as u64).map_or(0, |turn| turn + 1);
+        let route = u16::try_from(route).unwrap_or(0);
         self.n_made += 1;
+        let is_bad = u64::from(self.params.bad.0) == self.n_made;
+        let made = cx.new_message(key, bytes);
+        let message = Message { expiration_ms, priority, is_bad, route, ..made };
         cx.fact(Fact::Sent { msg: message.id, by: cx.me, key, bytes });
         let n_ports = u64::from(cx.n_ports());
         if n_ports == 0 {

@@ -1,8 +1,10 @@
-//! The responder: works on requests, so many at once, and answers.
+//! The responder: works on requests, so many at once, asks others if the document says so, and
+//! answers.
 //!
-//! It leaves out priorities, batching and refusing under load. Read `docs/models/requester.md`.
+//! What it asks of others is in `calls.rs`. It leaves out priorities, batching and refusing under load. Read `docs/models/requester.md`.
 
 use crate::kernel::{SimSpan, SimTime};
+use crate::model::actor::calls::Calls;
 use crate::model::actor::workers::{By, Job, Service, Workers};
 use crate::model::fact::Fact;
 use crate::model::ground::Ctx;
@@ -53,37 +55,69 @@ pub struct Responder {
     pub params: ResponderParams,
     /// Its workers and their memory.
     pub workers: Workers,
+    /// Requests that wait for others.
+    pub calls: Calls,
+    /// By port: whether a broker is there.
+    pub is_broker: Vec<bool>,
 }
 
 impl Responder {
     /// An idle responder.
     pub fn new(params: ResponderParams) -> Responder {
         let workers = Workers::new(params.parallelism.0);
-        Responder { params, workers }
+        Responder { params, workers, calls: Calls::default(), is_broker: Vec::new() }
     }
 
     /// A request came in.
     pub fn on_message(&mut self, cx: &mut Ctx<'_>, port: u16, parcel: Parcel) {
-        if let Parcel::Request { message } = parcel {
-            let job = Job { message, port, by: By::Sender, tag: 0, redelivered: false };
-            self.workers.take(cx, job, self.service());
+        let answered = match parcel {
+            Parcel::Request { message } => {
+                let job = Job { message, port, by: By::Sender, tag: 0, redelivered: false };
+                self.workers.take(cx, job, self.service());
+                None
+            }
+            Parcel::Reply { message } => {
+                cx.fact(Fact::Answered { msg: message.id, at: cx.me });
+                Some(message.id)
+            }
+            Parcel::Confirm { seq, .. } => self.calls.confirmed(seq),
+            Parcel::Closed => {
+                self.calls.on_closed(cx, port);
+                None
+            }
+            _ => None,
+        };
+        let answered = answered.and_then(|copy| self.calls.on_answer(cx, copy, &self.is_broker));
+        if let Some(job) = answered {
+            self.answer(cx, job);
         }
+    }
+
+    /// A channel takes messages again.
+    pub fn on_writable(&mut self, cx: &mut Ctx<'_>) {
+        self.calls.on_writable(cx, &self.is_broker);
     }
 
     /// Work ended: the answer goes back.
     pub fn on_wake(&mut self, cx: &mut Ctx<'_>) {
         while let Some(job) = self.workers.finish(cx.now()) {
-            let msg = job.message.id;
-            cx.fact(Fact::Done { msg, at: cx.me, answers: true });
-            let bytes = u32::try_from(self.params.reply_size.0).unwrap_or(u32::MAX);
-            let reply = Parcel::Reply { message: Message { bytes, ..job.message } };
-            if !cx.write(job.port, reply, false) {
-                // The requester has as many requests under way as it has clients: the way back
-                // is full only when a document makes the channel shorter than that.
-                cx.fact(Fact::Released { msg, by: cx.me });
+            if let Some(job) = self.calls.begin(cx, job, &self.is_broker) {
+                self.answer(cx, job);
             }
         }
         self.workers.start_waiting(cx, self.service());
+    }
+
+    fn answer(&mut self, cx: &mut Ctx<'_>, job: Job) {
+        let msg = job.message.id;
+        cx.fact(Fact::Done { msg, at: cx.me, answers: true });
+        let bytes = u32::try_from(self.params.reply_size.0).unwrap_or(u32::MAX);
+        let reply = Parcel::Reply { message: Message { bytes, ..job.message } };
+        if !cx.write(job.port, reply, false) {
+            // The requester has as many requests under way as it has clients: the way back
+            // is full only when a document makes the channel shorter than that.
+            cx.fact(Fact::Released { msg, by: cx.me });
+        }
     }
 
     /// When the next work ends.
@@ -94,6 +128,7 @@ impl Responder {
     /// Its process dies.
     pub fn on_crash(&mut self, cx: &mut Ctx<'_>) {
         self.workers.crash(cx);
+        self.calls.crash(cx);
     }
 
     /// Changes a live parameter.
@@ -108,11 +143,6 @@ impl Responder {
     }
 
     fn service(&self) -> Service<'static> {
-        Service {
-            mean: self.params.service,
-            spread: self.params.spread,
-            variation_ppm: self.params.variation.0,
-            recorded: &[],
-        }
+        Service::new(self.params.service, self.params.spread, self.params.variation.0)
     }
 }

@@ -1,5 +1,9 @@
 //! Workers: so many at once, the rest wait in memory. Consumers and responders work so.
+//!
+//! What waits is served as it came or by priority; urgent work may interrupt other work, which
+//! later goes on where it stopped (preemptive resume).
 
+use std::cmp::Reverse;
 use std::collections::VecDeque;
 
 use crate::kernel::random::sample;
@@ -48,6 +52,18 @@ pub struct Work {
     pub ends: SimTime,
 }
 
+choices! {
+    /// In which order workers serve what waits.
+    pub enum Order {
+        /// First come, first served.
+        AsTheyCome = "as-they-come" ("as they come", "先到先处理"),
+        /// Higher priority first; work under way is finished.
+        Priority = "priority" ("by priority", "按优先级"),
+        /// The same, and work of lower priority under way waits meanwhile.
+        Interrupting = "interrupting" ("by priority, interrupting", "按优先级并抢占"),
+    }
+}
+
 /// How long work takes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Service<'a> {
@@ -59,6 +75,42 @@ pub struct Service<'a> {
     pub variation_ppm: u32,
     /// How long the first, the second, ... takes instead.
     pub recorded: &'a [SimSpan],
+    /// Further time for each byte, before it spreads, in picoseconds.
+    pub per_byte_ps: u64,
+    /// The part of messages, in millionths, that take another time.
+    pub rare_ppm: u32,
+    /// How long these take.
+    pub rare: SimSpan,
+    /// Who is served first.
+    pub order: Order,
+    /// Whether work on what comes again takes a time of its own, not the same once more.
+    pub renews: bool,
+}
+
+impl<'a> Service<'a> {
+    /// Work of this mean and law, served as it comes.
+    pub fn new(mean: SimSpan, spread: Spread, variation_ppm: u32) -> Service<'a> {
+        let (recorded, rare) = (&[][..], SimSpan::ZERO);
+        let order = Order::AsTheyCome;
+        let (per_byte_ps, rare_ppm, renews) = (0, 0, false);
+        Service {
+            mean,
+            spread,
+            variation_ppm,
+            recorded,
+            per_byte_ps,
+            rare_ppm,
+            rare,
+            order,
+            renews,
+        }
+    }
+
+    /// The mean for a message of so many bytes.
+    fn mean_for(&self, bytes: u32) -> SimSpan {
+        let more = u128::from(self.per_byte_ps) * u128::from(bytes) / 1_000;
+        self.mean.saturating_add(SimSpan::ns(u64::try_from(more).unwrap_or(u64::MAX >> 1)))
+    }
 }
 
 /// A few workers with one memory in front.
@@ -70,6 +122,8 @@ pub struct Workers {
     pub buffer: VecDeque<Job>,
     /// How long work takes, in millionths of the normal time.
     pub slow_ppm: u32,
+    /// What was interrupted, and how much of its work is left.
+    set_aside: Vec<(Job, SimSpan)>,
     n_busy: u32,
     n_started: u64,
     next_end: Option<SimTime>,
@@ -82,6 +136,7 @@ impl Workers {
             busy: vec![None; n as usize],
             buffer: VecDeque::new(),
             slow_ppm: 1_000_000,
+            set_aside: Vec::new(),
             n_busy: 0,
             n_started: 0,
             next_end: None,
@@ -90,7 +145,11 @@ impl Workers {
 
     /// Starts on the job, or keeps it for later.
     pub fn take(&mut self, cx: &mut Ctx<'_>, job: Job, service: Service<'_>) {
-        if self.buffer.is_empty() && (self.n_busy as usize) < self.busy.len() {
+        if self.starts_now() {
+            self.start(cx, job, service);
+            return;
+        }
+        if service.order == Order::Interrupting && self.interrupt(cx, job.message.priority) {
             self.start(cx, job, service);
             return;
         }
@@ -99,9 +158,37 @@ impl Workers {
             cx.fact(Fact::Dropped { msg: job.message.id, at, why: Why::Refused });
             return;
         }
-        self.buffer.push_back(job);
+        let place = match service.order {
+            Order::AsTheyCome => self.buffer.len(),
+            _ => {
+                self.buffer.partition_point(|other| job.message.priority <= other.message.priority)
+            }
+        };
+        self.buffer.insert(place, job);
         let depth = self.buffer.len() as u32;
         cx.fact(Fact::Buffered { msg: job.message.id, at: cx.me, depth });
+    }
+
+    /// Sets aside the least urgent work under way, if it is less urgent than this; a worker is free
+    /// then. It will be the first of its priority to go on.
+    fn interrupt(&mut self, cx: &mut Ctx<'_>, priority: u8) -> bool {
+        let now = cx.now();
+        let urgency = |work: &Work| (work.job.message.priority, Reverse(work.started));
+        let running = self.busy.iter().enumerate();
+        let running = running.filter_map(|(place, work)| Some((urgency(work.as_ref()?), place)));
+        let Some(((least, _), place)) = running.min() else { return false };
+        if priority <= least || self.buffer.len() as u32 >= MAX_BUFFERED {
+            return false;
+        }
+        let Some(work) = self.busy[place].take() else { return false };
+        self.n_busy -= 1;
+        self.reckon();
+        self.set_aside.push((work.job, work.ends.since(now)));
+        let front = self.buffer.partition_point(|other| least < other.message.priority);
+        self.buffer.insert(front, work.job);
+        let depth = self.buffer.len() as u32;
+        cx.fact(Fact::Buffered { msg: work.job.message.id, at: cx.me, depth });
+        true
     }
 
     /// The next work that has ended by now, in order of ending; its worker is free again.
@@ -115,6 +202,16 @@ impl Workers {
         self.n_busy -= 1;
         self.reckon();
         Some(work.job)
+    }
+
+    /// Whether the next job would be started at once.
+    pub fn starts_now(&self) -> bool {
+        self.buffer.is_empty() && (self.n_busy as usize) < self.busy.len()
+    }
+
+    /// Takes the next job that waits out of memory, if a worker is free for it.
+    pub fn pop_waiting(&mut self) -> Option<Job> {
+        if (self.n_busy as usize) < self.busy.len() { self.buffer.pop_front() } else { None }
     }
 
     /// Starts on what waits, while a worker is free.
@@ -147,6 +244,7 @@ impl Workers {
         for job in self.buffer.drain(..) {
             cx.fact(Fact::Dropped { msg: job.message.id, at, why: Why::Crash });
         }
+        self.set_aside.clear();
         self.n_busy = 0;
         self.next_end = None;
     }
@@ -154,7 +252,9 @@ impl Workers {
     /// The connection at a port is gone: nobody there waits to hear any more.
     pub fn forget_connection(&mut self, port: u16) {
         let working = self.busy.iter_mut().flatten().map(|w| &mut w.job);
-        for job in working.chain(&mut self.buffer).filter(|job| job.port == port) {
+        let set_aside = self.set_aside.iter_mut().map(|(job, _)| job);
+        let all = working.chain(&mut self.buffer).chain(set_aside);
+        for job in all.filter(|job| job.port == port) {
             job.tag = 0;
         }
     }
@@ -186,24 +286,44 @@ impl Workers {
         self.n_busy
     }
 
-    fn start(&mut self, cx: &mut Ctx<'_>, job: Job, service: Service<'_>) {
-        let Some(slot) = self.busy.iter_mut().find(|w| w.is_none()) else { return };
-        let turn = usize::try_from(self.n_started).unwrap_or(usize::MAX);
-        self.n_started += 1;
-        let mut span = service.recorded.get(turn).copied().unwrap_or_else(|| {
-            let mut draw = cx.draw_for(Purpose::Service, job.message.id);
-            sample(service.spread.law(), service.mean, service.variation_ppm, &mut draw)
-        });
-        if self.slow_ppm != 1_000_000 {
-            let slowed = u128::from(span.as_ns()) * u128::from(self.slow_ppm) / 1_000_000;
-            span = SimSpan::ns(u64::try_from(slowed).unwrap_or(u64::MAX >> 1));
-        }
+    /// Starts on a job; one must be free.
+    pub fn start(&mut self, cx: &mut Ctx<'_>, job: Job, service: Service<'_>) {
+        let Some(place) = self.busy.iter().position(Option::is_none) else { return };
+        let left = self.set_aside.iter().position(|(other, _)| *other == job);
+        let span = match left {
+            Some(place) => self.set_aside.swap_remove(place).1,
+            None => self.span_of(cx, &job, service),
+        };
         let ends = cx.now() + span;
-        *slot = Some(Work { job, started: cx.now(), ends });
+        self.busy[place] = Some(Work { job, started: cx.now(), ends });
         self.n_busy += 1;
         self.next_end = Some(self.next_end.map_or(ends, |end| end.min(ends)));
         let depth = self.buffer.len() as u32;
         cx.fact(Fact::Started { msg: job.message.id, at: cx.me, depth });
+    }
+
+    /// How long the work on a message takes.
+    fn span_of(&mut self, cx: &Ctx<'_>, job: &Job, service: Service<'_>) -> SimSpan {
+        let turn = usize::try_from(self.n_started).unwrap_or(usize::MAX);
+        self.n_started += 1;
+        let msg = job.message.id;
+        let attempt = if service.renews && job.redelivered { job.tag << 16 } else { 0 };
+        let again = attempt | u64::from(job.message.hops);
+        let is_rare = || cx.draw_for(Purpose::Rare, msg, again).chance(service.rare_ppm);
+        let span = match service.recorded.get(turn) {
+            Some(span) => *span,
+            None if service.rare_ppm != 0 && is_rare() => service.rare,
+            None => {
+                let mut draw = cx.draw_for(Purpose::Service, msg, again);
+                let mean = service.mean_for(job.message.bytes);
+                sample(service.spread.law(), mean, service.variation_ppm, &mut draw)
+            }
+        };
+        if self.slow_ppm == 1_000_000 {
+            return span;
+        }
+        let slowed = u128::from(span.as_ns()) * u128::from(self.slow_ppm) / 1_000_000;
+        SimSpan::ns(u64::try_from(slowed).unwrap_or(u64::MAX >> 1))
     }
 
     fn reckon(&mut self) {

@@ -154,6 +154,16 @@ impl<M: Copy> Broker<M> {
         }
     }
 
+    /// Binds two things without a client; what is not there is not bound.
+    pub fn add_link(&mut self, exchange: ExchangeId, binding: Binding) {
+        if let Some(exchange) = self.exchanges.get_mut(exchange.0.into())
+            && exchange.spec.kind != ExchangeKind::Default
+            && !exchange.bindings.contains(&binding)
+        {
+            exchange.bindings.push(binding);
+        }
+    }
+
     fn add_binding(
         &mut self,
         number: ChannelNo,

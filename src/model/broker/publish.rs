@@ -77,6 +77,15 @@ impl<M: Copy> Broker<M> {
         taken
     }
 
+    /// The queues that a message with this envelope would go to, appended to `targets`; `false`:
+    /// there is no such exchange.
+    pub fn find_targets(&mut self, envelope: &Envelope, targets: &mut Vec<QueueId>) -> bool {
+        let Some(exchange) = self.names.exchange(envelope.exchange) else { return false };
+        let Broker { exchanges, names, tables, asked, .. } = self;
+        Map { exchanges, names, tables }.route(exchange, envelope, targets, asked);
+        true
+    }
+
     /// Publishes a message straight to one queue, as through the default exchange.
     #[inline]
     pub fn publish_to(

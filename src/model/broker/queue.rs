@@ -216,6 +216,8 @@ pub struct Queue<M> {
     unwritten: VecDeque<Entry<M>>,
     /// When all that is unwritten will be written.
     written_at: SimTime,
+    /// What entered from this position on is not on disk: a restart loses it.
+    pub(super) lost_from: Option<u64>,
 }
 
 impl<M: Copy> Queue<M> {
@@ -236,6 +238,7 @@ impl<M: Copy> Queue<M> {
             unused_until: None,
             unwritten: VecDeque::new(),
             written_at: SimTime::ZERO,
+            lost_from: None,
         }
     }
 
@@ -332,7 +335,7 @@ impl<M: Copy> Queue<M> {
     }
 
     /// The position of the next new message: in a stream the offset behind its end.
-    pub(super) fn next_position(&self) -> u64 {
+    pub fn next_position(&self) -> u64 {
         self.next_position
     }
 

@@ -32,6 +32,13 @@ impl<M: Copy> Broker<M> {
         }
     }
 
+    /// From this position on nothing of a queue is on disk: the next restart loses it.
+    pub fn lose_from(&mut self, id: QueueId, position: u64) {
+        if let Some(queue) = self.queue_mut(id) {
+            queue.lost_from = Some(position);
+        }
+    }
+
     /// Stops and starts again. All channels are closed, without effects that say so.
     ///
     /// What a client held comes back and is redelivered; time to live went on counting.
@@ -95,7 +102,10 @@ impl<M: Copy> Broker<M> {
             Effect::Dropped { queue: Some(id), why, message }
         };
         let (spec, mut lost) = (queue.spec, Vec::new());
-        let stores = |entry: &super::Entry<M>| spec.stores(entry.envelope.persistent);
+        let lost_from = queue.lost_from.take().unwrap_or(u64::MAX);
+        let stores = |entry: &super::Entry<M>| {
+            spec.stores(entry.envelope.persistent) && entry.position < lost_from
+        };
         queue.retain(stores, |entry| lost.push(entry));
         if spec.kind != QueueKind::Stream {
             let (kept, gone): (Vec<_>, Vec<_>) =

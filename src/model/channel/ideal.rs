@@ -91,6 +91,10 @@ pub struct LaneState {
     n_messages: u32,
     /// Parcels written so far: the index of random draws.
     n_written: u64,
+    /// Parcels written so far that can be lost alone: all but those of the connection itself.
+    pub n_losable: u64,
+    /// Of these, how many until the one to lose; 0 = none is to be lost.
+    lose_in: u32,
     /// The reader has been told and has not come yet.
     told: bool,
     /// The writer was refused.
@@ -136,7 +140,7 @@ impl Ideal {
             state.n_messages += u32::from(is_message);
             return Offer::Waiting;
         }
-        if self.is_lost(lane, is_message, streams, path) {
+        if self.is_lost(lane, &parcel, streams, path) {
             return Offer::Lost;
         }
         let jitter = self.jitter(lane, streams, path);
@@ -220,7 +224,25 @@ impl Ideal {
         self.drop_in = nth;
     }
 
-    fn is_lost(&mut self, lane: Lane, is_message: bool, streams: Streams, path: u64) -> bool {
+    /// Loses the `nth` parcel written to the lane from now on.
+    pub fn lose_nth(&mut self, lane: Lane, nth: u32) {
+        self.lanes[lane.index()].lose_in = nth;
+    }
+
+    fn is_lost(&mut self, lane: Lane, parcel: &Parcel, streams: Streams, path: u64) -> bool {
+        if parcel.is_of_connection() {
+            return false;
+        }
+        let is_message = parcel.message().is_some();
+        let state = &mut self.lanes[lane.index()];
+        state.n_losable += 1;
+        if state.lose_in != 0 {
+            state.lose_in -= 1;
+            if state.lose_in == 0 {
+                state.n_written += 1;
+                return true;
+            }
+        }
         if is_message && lane == Lane::Forth && self.drop_in != 0 {
             self.drop_in -= 1;
             if self.drop_in == 0 {

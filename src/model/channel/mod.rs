@@ -271,6 +271,23 @@ impl Channel {
         }
     }
 
+    /// Loses the `nth` parcel of a lane from now on; `false`: it loses no single parcels.
+    pub fn lose_nth(&mut self, lane: Lane, nth: u32) -> bool {
+        match self {
+            Channel::Ideal(c) => c.lose_nth(lane, nth),
+            Channel::Tcp(_) => return false,
+        }
+        true
+    }
+
+    /// Parcels written to a lane so far that could have been lost alone.
+    pub fn n_losable(&self, lane: Lane) -> u64 {
+        match self {
+            Channel::Ideal(c) => c.lanes[lane.index()].n_losable,
+            Channel::Tcp(_) => 0,
+        }
+    }
+
     /// Changes a live parameter.
     pub fn set(&mut self, index: u8, value: &Value) -> Result<(), Reason> {
         match self {

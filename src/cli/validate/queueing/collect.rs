@@ -179,6 +179,11 @@ struct Open {
     gap: u64,
     /// Scope + 1; 0 = in none.
     place: u8,
+    /// Added to the scope of where it arrives.
+    class: u8,
+    is_at_work: bool,
+    /// A copy counts in the places where it is, not in the whole way.
+    is_copy: bool,
     is_over: bool,
 }
 
@@ -195,6 +200,8 @@ struct Memory {
 pub struct WatchSpec {
     /// The scope of each actor, in the order of the world.
     pub scope_of: Vec<Option<u8>>,
+    /// What messages of a sender add to the scope of where they are, by actor; none: nothing.
+    pub class_of: Vec<u8>,
     /// The actor at the far end of each channel.
     pub end_of: Vec<ActorId>,
     /// The scope of the whole way, if one is watched.
@@ -261,13 +268,18 @@ impl Watch {
             self.close_batch();
         }
         match *fact {
-            Fact::Sent { msg, .. } => {
+            Fact::Sent { msg, by, .. } => {
                 debug_assert_eq!(msg.0, self.first + self.open.len() as u64);
-                self.open.push_back(Open { sent: at, ..Open::default() });
+                let class = self.spec.class_of.get(by.index()).copied().unwrap_or(0);
+                self.open.push_back(Open { sent: at, class, ..Open::default() });
                 if let Some(whole) = self.spec.whole {
                     self.scopes[usize::from(whole)].enter(at);
                 }
             }
+            Fact::Copied { .. } => {
+                self.open.push_back(Open { sent: at, is_copy: true, ..Open::default() });
+            }
+            Fact::Buffered { msg, .. } | Fact::Failed { msg, .. } => self.interrupt(at, msg.0),
             Fact::Arrived { msg, channel, .. } => {
                 let actor = self.spec.end_of[channel.index()];
                 self.arrive(at, msg.0, actor);
@@ -290,7 +302,7 @@ impl Watch {
         }
         let mut times: Vec<u128> = self.scopes.iter().map(|s| s.whole_times).collect();
         for open in self.open.iter().filter(|open| !open.is_over) {
-            if let Some(whole) = self.spec.whole {
+            if let (Some(whole), false) = (self.spec.whole, open.is_copy) {
                 times[usize::from(whole)] += u128::from(end - open.sent);
             }
             if open.place != 0 {
@@ -318,14 +330,26 @@ impl Watch {
         let gap = at - memory.last_arrival;
         memory.last_arrival = at;
         if let Some(open) = self.message(msg) {
+            let scope = scope + open.class;
             (open.entered, open.gap, open.place) = (at, gap, scope + 1);
             self.scopes[usize::from(scope)].enter(at);
+        }
+    }
+
+    /// Work on a message stopped before its end: it waits again.
+    fn interrupt(&mut self, at: u64, msg: u64) {
+        let Some(open) = self.message(msg) else { return };
+        let was_at_work = std::mem::take(&mut open.is_at_work);
+        let place = open.place;
+        if was_at_work && place != 0 {
+            self.scopes[usize::from(place) - 1].interrupt(at);
         }
     }
 
     fn start(&mut self, at: u64, msg: u64, actor: ActorId) {
         let Some(open) = self.message(msg) else { return };
         open.started = at;
+        open.is_at_work = true;
         let (wait, gap, place) = (at - open.entered, open.gap, open.place);
         if place != 0 {
             let memory = &mut self.memory[actor.index()];
@@ -336,14 +360,15 @@ impl Watch {
     fn leave(&mut self, at: u64, msg: u64, is_over: bool) {
         let Some(open) = self.message(msg) else { return };
         open.is_over = is_over;
+        open.is_at_work = false;
         let place = std::mem::take(&mut open.place);
-        let Open { sent, entered, started, .. } = *open;
+        let Open { sent, entered, started, is_copy, .. } = *open;
         let is_warm = self.is_warm;
         if place != 0 {
             let scope = &mut self.scopes[usize::from(place) - 1];
             scope.leave(at, entered, started, is_warm);
         }
-        if let (true, Some(whole)) = (is_over, self.spec.whole) {
+        if let (true, Some(whole)) = (is_over && !is_copy, self.spec.whole) {
             let scope = &mut self.scopes[usize::from(whole)];
             scope.leave_whole(at, sent, is_warm);
         }
@@ -423,6 +448,11 @@ impl Scope {
             }
             memory.shapes = self.shapes(&noise, wait);
         }
+    }
+
+    fn interrupt(&mut self, at: u64) {
+        self.pass(at);
+        self.n_busy -= 1;
     }
 
     fn leave(&mut self, at: u64, entered: u64, started: u64, is_warm: bool) {

@@ -24,6 +24,10 @@ pub type Ratio = fn(&Sums) -> (f64, f64);
 pub enum Figure {
     /// A quotient of sums, times a factor.
     Mean(Ratio, f64),
+    /// A quotient of sums, to be met within this part of a theory that is itself no nearer.
+    Near(Ratio, f64),
+    /// The chance of something so rare that its interval need not be narrow.
+    Rare,
     /// The share of time with so many in system.
     At(usize),
     /// The share of time with at least so many in system.
@@ -51,7 +55,8 @@ impl Quantity {
     /// Whether the value lies in its interval or close to theory.
     pub fn is_met(&self, estimate: &Estimate) -> bool {
         let off = (estimate.value - self.theory).abs();
-        off <= estimate.half.max(CLOSE * self.theory.abs())
+        let close = if let Figure::Near(_, part) = self.figure { part } else { CLOSE };
+        off <= estimate.half.max(close * self.theory.abs())
     }
 
     /// Whether the interval is narrow enough to judge the value.
@@ -69,6 +74,7 @@ impl Quantity {
     pub fn limit(&self) -> f64 {
         match self.figure {
             Figure::Wait { share, .. } | Figure::Sojourn { share, .. } if 0.99 <= share => 0.04,
+            Figure::Rare => f64::INFINITY,
             _ => 0.02,
         }
     }
@@ -83,6 +89,8 @@ pub enum Method {
     Controls,
     /// Independent replications.
     Replications,
+    /// A sum of estimates, and of their intervals.
+    Sum,
     /// Nothing is random.
     Exact,
 }
@@ -94,6 +102,7 @@ impl Method {
             Method::Batches => "batch means",
             Method::Controls => "batch means with control variates",
             Method::Replications => "replications",
+            Method::Sum => "a sum of estimates",
             Method::Exact => "deterministic",
         }
     }
@@ -159,7 +168,7 @@ pub fn worst_control(pool: &Pool) -> f64 {
 fn controls_for(figure: Figure) -> Vec<usize> {
     let shapes = match figure {
         Figure::Wait { level, .. } | Figure::Sojourn { level, .. } => vec![0, 1, 2 + level],
-        Figure::Mean(..) => vec![0, 1],
+        Figure::Mean(..) | Figure::Near(..) | Figure::Rare => vec![0, 1],
         Figure::At(_) | Figure::AtLeast(_) => (0..N_SHAPES).collect(),
     };
     shapes.iter().flat_map(|shape| [*shape, N_SHAPES + *shape]).collect()
@@ -197,6 +206,9 @@ fn with(pools: &[Pool], quantity: &Quantity, controls: &[(usize, usize)]) -> Est
             let (value, half) = ratio_with(pool, &ratio, controls);
             (value * factor, half * factor)
         }
+        Figure::Near(ratio, _) => ratio_with(pool, &ratio, controls),
+        // Counted by whoever asks, never over batches.
+        Figure::Rare => (0.0, f64::INFINITY),
         Figure::At(n) => ratio_with(pool, &|b| (b.at[n] as f64, b.span as f64), controls),
         Figure::AtLeast(n) => {
             let ratio = |b: &Sums| {

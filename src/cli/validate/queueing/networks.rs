@@ -5,13 +5,13 @@ use serde_json::Value;
 
 use super::Answer;
 use super::collect::{Noise, ScopeSpec, WatchSpec};
-use super::estimate::{Figure, NS, Quantity, Ratio};
+use super::estimate::{Estimate, Figure, NS, Quantity, Ratio};
 use super::rows::{
     AT_WORK, IN_SYSTEM, LEFT, Row, SHARES, SOJOURN, Station, count, list, percentiles, scope_for,
     steady, timed, work,
 };
 use super::runs::{Experiment, Outcome, run};
-use super::worlds::{Draft, ns, rate, span, watch_over};
+use super::worlds::{Draft, ns, ppm, rate, span, watch_over};
 
 /// Most stations of a row, and most actors of a group.
 const MOST_STATIONS: u64 = 50;
@@ -27,7 +27,7 @@ pub fn tandem(row: Row<'_>, seed: u64) -> Result<Answer, String> {
     if rates.is_empty() || MOST_STATIONS < rates.len() as u64 {
         return Err(format!("`mus` is no list of 1 to {MOST_STATIONS} numbers"));
     }
-    let edges = (1..rates.len()).map(|n| (n - 1, n)).collect::<Vec<_>>();
+    let edges = (1..rates.len()).map(|n| (n - 1, n, 1.0)).collect::<Vec<_>>();
     let mut quantities = Vec::new();
     for (n, theory) in list(row.results, "W_stages").enumerate() {
         quantities.push(quantity(format!("W_stages[{n}]"), theory, n, SOJOURN));
@@ -45,7 +45,7 @@ pub fn tandem(row: Row<'_>, seed: u64) -> Result<Answer, String> {
     run(&net.experiment(quantities)?, seed).map(Answer::Measured)
 }
 
-/// `jackson`: open networks in which every station passes on to at most one other.
+/// `jackson`: open networks in which every station passes on by chance, also back.
 pub fn jackson(row: Row<'_>, seed: u64) -> Result<Answer, String> {
     let gammas: Vec<f64> = list(row.params, "gamma").collect();
     let rates: Vec<f64> = list(row.params, "mu").collect();
@@ -55,15 +55,15 @@ pub fn jackson(row: Row<'_>, seed: u64) -> Result<Answer, String> {
     let mut edges = Vec::new();
     for (from, shares) in routing.iter().enumerate() {
         for (to, share) in shares.as_array().into_iter().flatten().enumerate() {
-            match share.as_f64() {
-                Some(0.0) => {}
-                Some(1.0) if from < to => edges.push((from, to)),
-                _ => return Ok(Answer::NotCovered("no actor passes on by chance, or back")),
+            let share = share.as_f64().filter(|share| (0.0..=1.0).contains(share));
+            match share.ok_or("`routing` holds no shares")? {
+                0.0 => {}
+                share => edges.push((from, to, share)),
             }
         }
     }
     let fits = gammas.len() == n && flows.len() == n && n as u64 <= MOST_STATIONS && n != 0;
-    if !fits || edges.iter().any(|(_, to)| n <= *to) {
+    if !fits || edges.iter().any(|(from, to, _)| n <= *to || n <= *from || from == to) {
         return Err("`gamma`, `mu`, `routing` and `lambda_` do not fit together".to_owned());
     }
     let mut quantities = Vec::new();
@@ -84,8 +84,8 @@ struct Net {
     flows: Vec<f64>,
     /// Service rates.
     rates: Vec<f64>,
-    /// Who passes on to whom.
-    edges: Vec<(usize, usize)>,
+    /// Who passes on to whom, and which part.
+    edges: Vec<(usize, usize, f64)>,
 }
 
 impl Net {
@@ -93,15 +93,21 @@ impl Net {
     fn experiment(&self, quantities: Vec<Quantity>) -> Result<Experiment, String> {
         let mut draft = Draft::default();
         let ids: Vec<String> = (0..self.rates.len()).map(|n| format!("station-{n}")).collect();
-        for (id, mu) in ids.iter().zip(&self.rates) {
-            draft.actor(id, "consumer", &work(1.0 / mu, "exponential", 1.0));
+        for (n, (id, mu)) in ids.iter().zip(&self.rates).enumerate() {
+            let mut station = work(1.0 / mu, "exponential", 1.0);
+            let shares = self.edges.iter().filter(|(from, ..)| *from == n).map(|edge| ppm(edge.2));
+            let shares: Vec<String> = shares.collect();
+            if !shares.is_empty() {
+                station.push(("shares", shares.join("; ")));
+            }
+            draft.actor(id, "consumer", &station);
         }
         for (n, gamma) in self.gammas.iter().enumerate().filter(|(_, gamma)| **gamma != 0.0) {
             let producer = format!("source-{n}");
             draft.actor(&producer, "producer", &[("rate", rate(*gamma))]);
             draft.channel(&producer, &ids[n], 0.0);
         }
-        for (from, to) in &self.edges {
+        for (from, to, _) in &self.edges {
             draft.channel(&ids[*from], &ids[*to], 0.0);
         }
         let plan = draft.plan()?;
@@ -173,6 +179,49 @@ pub fn batches(row: Row<'_>, seed: u64) -> Result<Answer, String> {
     station.memory *= size as f64;
     station.free_gaps = false;
     run(&station.experiment(steady(row, 1))?, seed).map(Answer::Measured)
+}
+
+/// What `simulated_T` of a record is itself off by.
+const NEAR: f64 = 0.05;
+
+/// `fork_join`: a copy to each of several stations; done when all copies are.
+pub fn fork_join(row: Row<'_>, seed: u64) -> Result<Answer, String> {
+    let (arrivals, service) = (row.given("lambda_")?, 1.0 / row.given("mu")?);
+    let n = count(row.params, "n", MOST_STATIONS)?;
+    let mut draft = Draft::default();
+    let producer = [("rate", rate(arrivals)), ("split", "copy".to_owned())];
+    draft.actor("producer", "producer", &producer);
+    draft.group("station", "consumer", n, &work(service, "exponential", 1.0));
+    let mut join = work(0.0, "constant", 0.0);
+    join.push(("join", n.to_string()));
+    draft.actor("join", "consumer", &join);
+    draft.channel("producer", "station", 0.0);
+    draft.channel("station", "join", 0.0);
+    let plan = draft.plan()?;
+    let watch = WatchSpec { whole: Some(0), ..watch_over(&plan, &["whole"]) };
+    // Two stations have an exact solution, more an approximation with a simulated value beside it.
+    let (name, figure) = match n {
+        0..=2 => ("T", Figure::Mean(SOJOURN, 1.0)),
+        _ => ("simulated_T", Figure::Near(SOJOURN, NEAR)),
+    };
+    let theory = row.result(name)?;
+    let mut quantities = vec![Quantity { name: name.to_owned(), theory, scope: 0, figure }];
+    if 2 < n {
+        let (theory, figure) = (row.result("T")?, Figure::Near(SOJOURN, NEAR));
+        quantities.push(Quantity { name: "T".to_owned(), theory, scope: 0, figure });
+    }
+    let experiment = Experiment { plan, watch, quantities, ..Experiment::default() };
+    let memory = libm::pow(1.0 - arrivals * service, -2.0);
+    let experiment = timed(experiment, (25.0 * memory).max(5_000.0), arrivals);
+    let mut outcome = run(&experiment, seed)?;
+    let bounds = (row.result("lower_bound_no_queue")?, row.result("upper_bound_independent")?);
+    for (quantity, Estimate { value, half, .. }) in &outcome.estimates {
+        if value + half < bounds.0 || bounds.1 < value - half {
+            let said = format!("{}: {value:.6} is not between {bounds:?}", quantity.name);
+            outcome.objections.push(said);
+        }
+    }
+    Ok(Answer::Measured(outcome))
 }
 
 /// `closed_mm1`: clients that think, ask, and wait for the answer.

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::Answer;
 use super::rows::{Row, Station, count, number, steady, work};
 use super::runs::run;
-use super::worlds::rate;
+use super::worlds::{ppm, rate, span};
 
 /// Most servers of a row.
 const MOST_SERVERS: u64 = 1_000;
@@ -27,7 +27,7 @@ pub fn measure(table: &str, row: Row<'_>, seed: u64) -> Result<Answer, String> {
         "md1" => with_work(arrivals, row.given("D")?, "constant", 0.0),
         "mg1" => match any_work(row, arrivals)? {
             Some(station) => station,
-            None => return Ok(Answer::NotCovered("no spread of work takes one of two values")),
+            None => return Ok(Answer::NotCovered("no work has that law")),
         },
         _ => any_gaps(row, arrivals)?,
     };
@@ -66,12 +66,27 @@ fn any_work(row: Row<'_>, arrivals: f64) -> Result<Option<Station>, String> {
             let (a, b) = (number(service, "a")?, number(service, "b")?);
             ((a + b) / 2.0, "uniform", (b - a) / (a + b) / 3.0_f64.sqrt())
         }
+        "two_point" => return two_values(service, arrivals).map(Some),
         _ => return Ok(None),
     };
     let mut station = with_work(arrivals, mean, spread, cv);
     // The more work varies, the longer the queue remembers.
     station.memory *= (1.0 + cv * cv) / 2.0;
     Ok(Some(station))
+}
+
+/// Work that takes one of two values.
+fn two_values(service: &Value, arrivals: f64) -> Result<Station, String> {
+    let of = |key| number(service, key);
+    let (often, rarely, share) = (of("x")?, of("y")?, 1.0 - of("p_x")?);
+    let mean = often * (1.0 - share) + rarely * share;
+    let square = often * often * (1.0 - share) + rarely * rarely * share;
+    let mut station = with_work(arrivals, mean, "constant", 0.0);
+    station.consumer = work(often, "constant", 0.0);
+    station.consumer.push(("rare-share", ppm(share)));
+    station.consumer.push(("rare-service", span(rarely)));
+    station.memory *= square / (2.0 * mean * mean);
+    Ok(station)
 }
 
 /// G/M/1.
@@ -87,7 +102,7 @@ fn any_gaps(row: Row<'_>, arrivals: f64) -> Result<Station, String> {
         ("rate", rate(arrivals)),
         ("arrivals", "renewal".to_owned()),
         ("gaps", law.to_owned()),
-        ("gap-variation", super::worlds::ppm(cv)),
+        ("gap-variation", ppm(cv)),
     ];
     let station = Station::poisson(arrivals, 1.0 / row.given("mu")?, 1);
     Ok(Station { producer, ..station })

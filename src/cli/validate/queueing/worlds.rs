@@ -46,9 +46,23 @@ impl Draft {
 
     /// Adds an ideal channel.
     pub fn channel(&mut self, from: &str, to: &str, delay: f64) {
+        self.channel_with(from, to, delay, &[]);
+    }
+
+    /// Adds an ideal channel with further settings.
+    pub fn channel_with(
+        &mut self,
+        from: &str,
+        to: &str,
+        delay: f64,
+        settings: &[(&'static str, String)],
+    ) {
         let delay = span(delay);
         let ends = format!("from = \"{from}\"\nto = \"{to}\"\n");
         self.text.push_str(&format!("\n[[channel]]\n{ends}delay = \"{delay}\"\n"));
+        for (key, value) in settings {
+            self.text.push_str(&format!("{key} = \"{value}\"\n"));
+        }
     }
 
     /// Sets a parameter at a time.

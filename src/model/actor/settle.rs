@@ -1,0 +1,79 @@
+//! What consumers say about deliveries to the queue broker, and what becomes of those about which
+//! they say nothing.
+//!
+//! A delivery that stays unacknowledged for too long closes the consumer's channel: everything on
+//! it comes again, and the consumer subscribes anew. What the consumer said before it knew is
+//! ignored: tags of a closed channel mean nothing.
+
+use crate::kernel::SimTime;
+use crate::model::actor::broker::BrokerActor;
+use crate::model::ground::Ctx;
+use crate::model::message::{Message, Parcel, Rejection};
+
+impl BrokerActor {
+    /// A consumer is done with delivery `tag`, or could not do it.
+    pub(super) fn settle(
+        &mut self,
+        cx: &mut Ctx<'_>,
+        port: u16,
+        tag: u64,
+        rejection: Option<Rejection>,
+    ) {
+        let peer = &mut self.peers[usize::from(port)];
+        if peer.consumer.is_none() && !peer.pulls {
+            return;
+        }
+        peer.since.remove(&tag);
+        let channel = peer.channel;
+        match rejection {
+            None => self.broker.ack(channel, tag, false, &mut self.effects),
+            Some(Rejection::Requeue) => {
+                self.broker.nack(channel, tag, false, true, &mut self.effects);
+            }
+            Some(Rejection::Return) if self.give_back(cx, port, tag) => {
+                self.broker.ack(channel, tag, false, &mut self.effects);
+            }
+            Some(_) => self.broker.nack(channel, tag, false, false, &mut self.effects),
+        }
+    }
+
+    /// Closes the channels of consumers that have not acknowledged in time.
+    pub(super) fn time_out(&mut self, cx: &mut Ctx<'_>) {
+        let timeout = self.params.ack_timeout;
+        for port in 0..self.peers.len() as u16 {
+            let first = self.peers[usize::from(port)].since.values().next();
+            if timeout.is_zero() || first.is_none_or(|at| cx.now() < at.saturating_add(timeout)) {
+                continue;
+            }
+            self.on_closed(cx, port);
+            cx.write(port, Parcel::Closed, false);
+            cx.write(port, Parcel::Opened, false);
+        }
+    }
+
+    /// When the next delivery has been unacknowledged for too long.
+    pub(super) fn next_timeout(&self) -> Option<SimTime> {
+        let timeout = self.params.ack_timeout;
+        if timeout.is_zero() {
+            return None;
+        }
+        // Tags ascend, and so do the times at which they went out.
+        let firsts = self.peers.iter().filter_map(|peer| peer.since.values().next());
+        firsts.min().map(|at| at.saturating_add(timeout))
+    }
+
+    /// Sends an unacknowledged message back to its sender; `false`: that is not connected here.
+    fn give_back(&mut self, cx: &mut Ctx<'_>, port: u16, tag: u64) -> bool {
+        let Some(message) = self.unacked(port, tag) else { return false };
+        let to = cx.seat.ports.iter().position(|p| p.peer == message.by);
+        let Some(to) = to else { return false };
+        cx.write(to as u16, Parcel::Returned { message }, true)
+    }
+
+    /// The message of delivery `tag` at a port.
+    fn unacked(&self, port: u16, tag: u64) -> Option<Message> {
+        let channel = self.broker.channel(self.peers[usize::from(port)].channel)?;
+        let mut all = channel.unacked();
+        all.find(|unacked| unacked.tag == tag).map(|unacked| unacked.entry.message)
+    }
+}

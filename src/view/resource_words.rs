@@ -1,0 +1,73 @@
+//! What a queue broker's exchanges, resources and rules do, in sentences.
+
+use crate::model::Fact;
+use crate::param::{Lang, Text};
+
+use super::caption::tell_node;
+use super::tcp_words;
+use super::words::{Cast, Ink, Run, Sentence, number, part, sentence};
+
+/// How much a fact deserves to be told.
+pub fn rank(fact: &Fact) -> u8 {
+    match fact {
+        Fact::Alarm { .. } => 8,
+        Fact::Denied { .. } => 7,
+        Fact::Synced { .. } | Fact::Audited { .. } => 2,
+        Fact::Routed { .. } => 1,
+        Fact::Excused { .. } => 0,
+        _ => tcp_words::rank(fact),
+    }
+}
+
+/// A fact in a sentence.
+pub fn tell(fact: &Fact, cast: &Cast, lang: Lang) -> Sentence {
+    let actor = |id| cast.actor(id, lang);
+    let plain = |text: &str| part(text, Ink::Plain);
+    let say = |en, zh, parts: &[Run]| sentence(Text::new(en, zh), lang, parts);
+    match *fact {
+        Fact::Alarm { at, resource, on: true } => say(
+            "{0} is short of {1}: it takes nothing more from publishers.",
+            "{0}的{1}不足：不再接收发布者的消息。",
+            &[actor(at), plain(resource.text().get(lang))],
+        ),
+        Fact::Alarm { at, resource, on: false } => say(
+            "{0} has enough {1} again and takes from publishers.",
+            "{0}的{1}已恢复：重新接收发布者的消息。",
+            &[actor(at), plain(resource.text().get(lang))],
+        ),
+        Fact::Denied { by, at, reads: true, .. } => say(
+            "{1} does not let {0} read that queue.",
+            "{1}拒绝{0}读取该队列。",
+            &[actor(by), actor(at)],
+        ),
+        Fact::Denied { by, at, reads: false, .. } => say(
+            "{1} does not let {0} write to that queue.",
+            "{1}拒绝{0}写入该队列。",
+            &[actor(by), actor(at)],
+        ),
+        Fact::Audited { msg, by, at, reads: true } => say(
+            "{2} records that {1} got {0}.",
+            "{2}记录：{1}取得了 {0}。",
+            &[number(msg), actor(by), actor(at)],
+        ),
+        Fact::Audited { msg, by, at, reads: false } => say(
+            "{2} records that {1} wrote {0}.",
+            "{2}记录：{1}写入了 {0}。",
+            &[number(msg), actor(by), actor(at)],
+        ),
+        Fact::Routed { msg, at, .. } => say(
+            "An exchange of {1} chooses a queue for {0}.",
+            "{1}的交换机为 {0} 选出一个队列。",
+            &[number(msg), actor(at)],
+        ),
+        Fact::Excused { msg, cause, .. } => say(
+            "{0} had been waiting: {1}.",
+            "{0} 此前在等待：{1}。",
+            &[number(msg), plain(cause.text().get(lang))],
+        ),
+        Fact::Synced { at } => {
+            say("The disk of {0} has everything now.", "{0}的磁盘已写入全部内容。", &[actor(at)])
+        }
+        _ => tell_node(fact, cast, lang),
+    }
+}
