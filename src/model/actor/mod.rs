@@ -3,6 +3,7 @@
 pub mod arrivals;
 pub mod broker;
 pub mod consumer;
+pub mod log;
 pub mod producer;
 pub mod requester;
 pub mod responder;
@@ -16,6 +17,9 @@ use crate::param::{Params, Reason, Spec, Value};
 
 pub use broker::{BrokerActor, BrokerParams};
 pub use consumer::{Consumer, ConsumerParams};
+pub use log::{
+    LogBrokerActor, LogBrokerParams, LogConsumer, LogConsumerParams, LogProducer, LogProducerParams,
+};
 pub use producer::{Producer, ProducerParams};
 pub use requester::{Requester, RequesterParams};
 pub use responder::{Responder, ResponderParams};
@@ -36,6 +40,12 @@ pub enum ActorParams {
     Responder(ResponderParams),
     /// A script.
     Script(ScriptParams),
+    /// A producer of a log broker.
+    LogProducer(LogProducerParams),
+    /// A log broker.
+    LogBroker(LogBrokerParams),
+    /// A consumer of a log broker.
+    LogConsumer(LogConsumerParams),
 }
 
 impl ActorParams {
@@ -47,6 +57,9 @@ impl ActorParams {
         RequesterParams::KIND,
         ResponderParams::KIND,
         ScriptParams::KIND,
+        LogProducerParams::KIND,
+        LogBrokerParams::KIND,
+        LogConsumerParams::KIND,
     ];
 
     /// The defaults of the kind of that name.
@@ -58,6 +71,9 @@ impl ActorParams {
             RequesterParams::KIND => Some(ActorParams::Requester(RequesterParams::default())),
             ResponderParams::KIND => Some(ActorParams::Responder(ResponderParams::default())),
             ScriptParams::KIND => Some(ActorParams::Script(ScriptParams::default())),
+            LogProducerParams::KIND => Some(ActorParams::LogProducer(Default::default())),
+            LogBrokerParams::KIND => Some(ActorParams::LogBroker(Default::default())),
+            LogConsumerParams::KIND => Some(ActorParams::LogConsumer(Default::default())),
             _ => None,
         }
     }
@@ -71,6 +87,9 @@ impl ActorParams {
             ActorParams::Requester(p) => p,
             ActorParams::Responder(p) => p,
             ActorParams::Script(p) => p,
+            ActorParams::LogProducer(p) => p,
+            ActorParams::LogBroker(p) => p,
+            ActorParams::LogConsumer(p) => p,
         }
     }
 
@@ -83,6 +102,9 @@ impl ActorParams {
             ActorParams::Requester(p) => p,
             ActorParams::Responder(p) => p,
             ActorParams::Script(p) => p,
+            ActorParams::LogProducer(p) => p,
+            ActorParams::LogBroker(p) => p,
+            ActorParams::LogConsumer(p) => p,
         }
     }
 
@@ -98,13 +120,18 @@ impl ActorParams {
 
     /// Whether a channel may lead from one of these to one of those.
     pub fn may_speak_to(&self, to: &ActorParams) -> bool {
-        use ActorParams::{Broker, Consumer, Producer, Requester, Responder, Script};
+        use ActorParams::{
+            Broker, Consumer, LogBroker, LogConsumer, LogProducer, Producer, Requester, Responder,
+            Script,
+        };
         matches!(
             (self, to),
             (Producer(_) | Consumer(_), Broker(_) | Consumer(_))
                 | (Broker(_), Consumer(_))
                 | (Requester(_), Responder(_))
                 | (Script(_), Script(_))
+                | (LogProducer(_), LogBroker(_))
+                | (LogBroker(_), LogConsumer(_))
         )
     }
 }
@@ -124,6 +151,12 @@ pub enum Actor {
     Responder(Responder),
     /// A script.
     Script(Script),
+    /// A producer of a log broker.
+    LogProducer(Box<LogProducer>),
+    /// A log broker.
+    LogBroker(Box<LogBrokerActor>),
+    /// A consumer of a log broker.
+    LogConsumer(Box<LogConsumer>),
 }
 
 impl Actor {
@@ -136,6 +169,9 @@ impl Actor {
             ActorParams::Requester(p) => Actor::Requester(Requester::new(p)),
             ActorParams::Responder(p) => Actor::Responder(Responder::new(p)),
             ActorParams::Script(p) => Actor::Script(Script::new(p)),
+            ActorParams::LogProducer(p) => Actor::LogProducer(Box::new(LogProducer::new(p))),
+            ActorParams::LogBroker(p) => Actor::LogBroker(Box::new(LogBrokerActor::new(p))),
+            ActorParams::LogConsumer(p) => Actor::LogConsumer(Box::new(LogConsumer::new(p))),
         }
     }
 
@@ -148,6 +184,9 @@ impl Actor {
             Actor::Requester(a) => &a.params,
             Actor::Responder(a) => &a.params,
             Actor::Script(a) => &a.params,
+            Actor::LogProducer(a) => &a.params,
+            Actor::LogBroker(a) => &a.params,
+            Actor::LogConsumer(a) => &a.params,
         }
     }
 
@@ -156,9 +195,7 @@ impl Actor {
         let words = match self {
             Actor::Producer(a) => &a.params.queue.0,
             Actor::Consumer(a) => &a.params.queue.0,
-            Actor::Broker(_) | Actor::Requester(_) | Actor::Responder(_) | Actor::Script(_) => {
-                return "";
-            }
+            _ => return "",
         };
         words.first().map_or("", String::as_str)
     }
@@ -169,7 +206,9 @@ impl Actor {
             Actor::Producer(a) => a.on_start(cx),
             Actor::Requester(a) => a.on_start(cx),
             Actor::Script(a) => a.on_start(cx),
-            Actor::Broker(_) | Actor::Consumer(_) | Actor::Responder(_) => {}
+            Actor::LogProducer(a) => a.on_start(cx),
+            Actor::LogConsumer(a) => a.on_start(cx),
+            Actor::Broker(_) | Actor::Consumer(_) | Actor::Responder(_) | Actor::LogBroker(_) => {}
         }
     }
 
@@ -182,6 +221,9 @@ impl Actor {
             Actor::Consumer(a) => a.on_message(cx, port, parcel),
             Actor::Requester(a) => a.on_message(cx, port, parcel),
             Actor::Responder(a) => a.on_message(cx, port, parcel),
+            Actor::LogProducer(a) => a.on_message(cx, parcel),
+            Actor::LogBroker(a) => a.on_message(cx, port, parcel),
+            Actor::LogConsumer(a) => a.on_message(cx, parcel),
             // Scripts have streams: they hear of them by `on_stream`.
             Actor::Script(_) => {}
         }
@@ -204,6 +246,9 @@ impl Actor {
             Actor::Responder(a) => a.on_wake(cx),
             Actor::Script(a) => a.on_wake(cx),
             Actor::Broker(a) => a.on_wake(cx),
+            Actor::LogProducer(a) => a.on_wake(cx),
+            Actor::LogBroker(a) => a.on_wake(cx),
+            Actor::LogConsumer(a) => a.on_wake(cx),
         }
     }
 
@@ -214,7 +259,9 @@ impl Actor {
             Actor::Broker(a) => a.on_writable(cx, port),
             Actor::Consumer(a) => a.on_writable(cx),
             Actor::Requester(a) => a.on_writable(cx),
-            Actor::Responder(_) | Actor::Script(_) => {}
+            Actor::LogProducer(a) => a.on_writable(cx),
+            Actor::LogBroker(a) => a.on_writable(cx, port),
+            Actor::Responder(_) | Actor::Script(_) | Actor::LogConsumer(_) => {}
         }
     }
 
@@ -228,6 +275,9 @@ impl Actor {
             Actor::Responder(a) => a.next_wake(),
             Actor::Script(a) => a.next_wake(),
             Actor::Broker(a) => a.next_wake(),
+            Actor::LogProducer(a) => a.next_wake(),
+            Actor::LogBroker(a) => a.next_wake(),
+            Actor::LogConsumer(a) => a.next_wake(),
         }
     }
 
@@ -237,9 +287,7 @@ impl Actor {
         match self {
             Actor::Broker(a) => a.wants(port),
             Actor::Consumer(a) => a.wants(cx, port),
-            Actor::Producer(_) | Actor::Requester(_) | Actor::Responder(_) | Actor::Script(_) => {
-                true
-            }
+            _ => true,
         }
     }
 
@@ -252,6 +300,9 @@ impl Actor {
             Actor::Requester(a) => a.on_crash(cx),
             Actor::Responder(a) => a.on_crash(cx),
             Actor::Script(a) => a.on_crash(),
+            Actor::LogProducer(a) => a.on_crash(cx),
+            Actor::LogBroker(a) => a.on_crash(cx),
+            Actor::LogConsumer(a) => a.on_crash(cx),
         }
     }
 
@@ -263,6 +314,9 @@ impl Actor {
             Actor::Requester(a) => a.on_start(cx),
             Actor::Script(a) => a.on_restart(cx),
             Actor::Broker(a) => a.on_restart(cx),
+            Actor::LogProducer(a) => a.on_restart(cx),
+            Actor::LogBroker(a) => a.on_restart(cx),
+            Actor::LogConsumer(a) => a.on_restart(cx),
             Actor::Responder(_) => {}
         }
     }
@@ -289,6 +343,9 @@ impl Actor {
             }
             // Times to live go on while it stands still.
             Actor::Broker(a) => a.on_wake(cx),
+            Actor::LogProducer(a) => a.postpone(span),
+            Actor::LogBroker(a) => a.on_wake(cx),
+            Actor::LogConsumer(a) => a.on_resume(cx),
             Actor::Consumer(_) | Actor::Responder(_) => {}
         }
     }
@@ -309,9 +366,8 @@ impl Actor {
         match self {
             Actor::Producer(a) => a.send(cx),
             Actor::Requester(a) => a.send(cx),
-            Actor::Broker(_) | Actor::Consumer(_) | Actor::Responder(_) | Actor::Script(_) => {
-                return false;
-            }
+            Actor::LogProducer(a) => a.send(cx),
+            _ => return false,
         }
         true
     }
@@ -325,6 +381,9 @@ impl Actor {
             Actor::Requester(a) => a.set(index, value),
             Actor::Responder(a) => a.set(cx, index, value),
             Actor::Script(a) => a.set(index, value),
+            Actor::LogProducer(a) => a.set(cx, index, value),
+            Actor::LogBroker(a) => a.set(cx, index, value),
+            Actor::LogConsumer(a) => a.set(cx, index, value),
         }
     }
 
@@ -342,6 +401,9 @@ impl Actor {
             Actor::Requester(a) => a.clients.len() as u64,
             Actor::Responder(a) => a.workers.buffer.len() as u64,
             Actor::Script(_) => 0,
+            Actor::LogProducer(a) => u64::from(a.n_held),
+            Actor::LogBroker(a) => a.n_held(),
+            Actor::LogConsumer(a) => a.n_waiting() + u64::from(a.workers.n_busy()),
         }
     }
 
@@ -350,7 +412,8 @@ impl Actor {
         match self {
             Actor::Consumer(a) => Some(&a.workers),
             Actor::Responder(a) => Some(&a.workers),
-            Actor::Producer(_) | Actor::Broker(_) | Actor::Requester(_) | Actor::Script(_) => None,
+            Actor::LogConsumer(a) => Some(&a.workers),
+            _ => None,
         }
     }
 
@@ -358,7 +421,8 @@ impl Actor {
         match self {
             Actor::Consumer(a) => Some(&mut a.workers),
             Actor::Responder(a) => Some(&mut a.workers),
-            Actor::Producer(_) | Actor::Broker(_) | Actor::Requester(_) | Actor::Script(_) => None,
+            Actor::LogConsumer(a) => Some(&mut a.workers),
+            _ => None,
         }
     }
 }
