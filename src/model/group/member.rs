@@ -197,7 +197,7 @@ impl GroupMember {
         self.busy_until = now;
         if self.phase == Phase::Working {
             let due = self.last_poll.saturating_add(self.config.poll);
-            self.next_poll = Some(if self.must_join { now } else { due.max(now) });
+            self.next_poll = Some(due.max(now));
         }
     }
 
@@ -242,6 +242,11 @@ impl GroupMember {
     pub fn gauges(&self) -> MemberGauges {
         let n_owned = self.owned.len() as u32;
         MemberGauges { phase: self.phase, generation: self.generation, n_owned }
+    }
+
+    /// Whether a poll is due.
+    pub fn poll_is_due(&self, now: SimTime) -> bool {
+        self.next_poll.is_some_and(|at| at <= now)
     }
 
     /// Whether it joins with its next poll.

@@ -247,6 +247,11 @@ impl LogConsumer {
             }
             let mut out = std::mem::take(&mut self.outputs);
             member.on_wake(now, &mut out);
+            let beats = matches!(out.first(), Some(Output::Send(Request::Heartbeat { .. })));
+            if beats && member.poll_is_due(now) {
+                // On a path without delay the answer is here at this instant, and is looked at.
+                member.wait_until(now.saturating_add(SimSpan::ns(1)));
+            }
             self.carry_out(cx, out);
         }
     }

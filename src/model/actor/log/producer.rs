@@ -265,7 +265,7 @@ impl LogProducer {
     /// The next arrival, or the sender's next deed.
     pub fn next_wake(&self) -> Option<SimTime> {
         let held = if self.may_send() { None } else { self.sender.accumulator().next_held() };
-        let sends = self.sender.next_wake().filter(|_| self.may_send());
+        let sends = self.sender.next_wake().filter(|_| self.is_connected);
         [self.next_at, sends, held].into_iter().flatten().min()
     }
 
@@ -382,14 +382,14 @@ impl LogProducer {
 
     /// Lets the sender do what is due, and carries it out.
     fn drive(&mut self, cx: &mut Ctx<'_>) {
-        if self.is_connected && self.outgoing.is_empty() {
+        let now = cx.now();
+        while self.is_connected && self.sender.next_wake().is_some_and(|at| at <= now) {
             let mut out = std::mem::take(&mut self.sendings);
-            self.sender.on_wake(cx.now(), &mut out);
+            self.sender.on_wake(now, &mut out);
             self.sendings = out;
             self.carry_out(cx);
         }
         if !self.may_send() {
-            let now = cx.now();
             let held = |record: &NewRecord<Message>| {
                 cx.fact(Fact::Held { msg: record.message.id, cause: Cause::InFlight });
             };
