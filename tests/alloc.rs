@@ -183,7 +183,7 @@ impl Pipeline {
     fn flush(&mut self, now: SimTime) {
         self.sender.on_wake(now, &mut self.sendings);
         while let Some(sending) = self.sendings.pop() {
-            let Sending::Send { partition, request } = sending else { continue };
+            let Sending::Send { partition, request, .. } = sending else { continue };
             let records = self.sender.batch(request.ticket);
             let partition = PartitionNo(partition);
             let produced =

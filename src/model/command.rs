@@ -23,6 +23,15 @@ pub enum Command {
     Crash(ActorId),
     /// A crashed actor starts anew and connects again.
     Restart(ActorId),
+    /// One node of a log broker dies or comes back.
+    TurnNode {
+        /// The log broker.
+        actor: ActorId,
+        /// The node, counted from 0.
+        node: u8,
+        /// Whether it comes back.
+        is_up: bool,
+    },
     /// The actor stops where it is, and keeps everything.
     Pause(ActorId),
     /// A paused actor goes on.

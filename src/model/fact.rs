@@ -9,6 +9,7 @@
 
 use crate::kernel::{Digest, SimTime};
 use crate::model::command::Node;
+use crate::model::group::GroupState;
 use crate::model::message::{ActorId, ChannelId, MsgId};
 use crate::model::tcp::{Errno, Gauges, Hold, Segment, TimerKind};
 use crate::param::Text;
@@ -45,6 +46,20 @@ pub enum Why {
     Returned,
     /// It was recorded as done before its effect happened.
     TakenAsDone,
+    /// Its partition was taken from this consumer, which had not begun with it.
+    Revoked,
+    /// Its leader died before a follower had it, and the next leader does not know it.
+    Truncated,
+    /// It was old, and deleted from the log before this group had done it.
+    Retention,
+    /// A later record of its key took its place in the log.
+    Compacted,
+    /// The log had it already.
+    Duplicate,
+    /// The rest of its batch did not come.
+    Incomplete,
+    /// The log did not take its batch.
+    NotTaken,
 }
 
 impl Why {
@@ -74,6 +89,19 @@ impl Why {
                 en: "recorded as done, but not done",
                 zh: "已登记为完成，实际未完成",
             },
+            Why::Revoked => Text { en: "its partition was taken away", zh: "分区已被收回" },
+            Why::Truncated => {
+                Text { en: "the leader died with it", zh: "首领副本宕机，未及复制" }
+            }
+            Why::Retention => Text { en: "deleted from the log", zh: "超过保留期被删除" },
+            Why::Compacted => {
+                Text { en: "replaced by a later one of its key", zh: "被同键的新记录取代" }
+            }
+            Why::Duplicate => Text { en: "already in the log", zh: "日志中已有" },
+            Why::Incomplete => {
+                Text { en: "the rest of its batch is missing", zh: "所在批次不完整" }
+            }
+            Why::NotTaken => Text { en: "the log did not take it", zh: "日志未接收" },
         }
     }
 }
@@ -158,11 +186,27 @@ pub enum Cause {
     Disk,
     /// The broker takes nothing from publishers: its memory or its disk is nearly full.
     Alarm,
+    /// Log: its batch waits for company (`linger.ms`).
+    Linger,
+    /// Log: its batch is ready, and too many requests are on their way.
+    InFlight,
+    /// Log: it has arrived, and the rest of its batch has not.
+    BatchRest,
+    /// Log: the in-sync replicas do not have it yet.
+    Replication,
+    /// Log: too few replicas are in sync for consumers to see it.
+    Invisible,
+    /// Log: nobody in the group owns its partition.
+    Unowned,
+    /// Log: a fetch waits for it to have company (`fetch.min.bytes`).
+    FetchWait,
+    /// Log: its consumer has it, and has not polled.
+    PollWait,
 }
 
 impl Cause {
     /// Every cause, in the order of the stacked chart from below.
-    pub const ALL: [Cause; 38] = [
+    pub const ALL: [Cause; 46] = [
         Cause::Sender,
         Cause::BackPressure,
         Cause::Retry,
@@ -201,6 +245,14 @@ impl Cause {
         Cause::BrokerWork,
         Cause::Disk,
         Cause::Alarm,
+        Cause::Linger,
+        Cause::InFlight,
+        Cause::BatchRest,
+        Cause::Replication,
+        Cause::Invisible,
+        Cause::Unowned,
+        Cause::FetchWait,
+        Cause::PollWait,
     ];
 
     /// How many there are.
@@ -252,6 +304,14 @@ impl Cause {
             Cause::BrokerWork => "broker-work",
             Cause::Disk => "disk",
             Cause::Alarm => "alarm",
+            Cause::Linger => "linger",
+            Cause::InFlight => "in-flight-limit",
+            Cause::BatchRest => "batch-rest",
+            Cause::Replication => "replication",
+            Cause::Invisible => "invisible",
+            Cause::Unowned => "unowned",
+            Cause::FetchWait => "fetch-wait",
+            Cause::PollWait => "poll-wait",
         }
     }
 
@@ -296,6 +356,14 @@ impl Cause {
             Cause::BrokerWork => Text { en: "broker's own work", zh: "代理自身处理" },
             Cause::Disk => Text { en: "writing to disk", zh: "写入磁盘" },
             Cause::Alarm => Text { en: "broker's alarm", zh: "代理资源告警" },
+            Cause::Linger => Text { en: "batch lingers", zh: "批次等待凑齐" },
+            Cause::InFlight => Text { en: "in-flight limit", zh: "在途请求已满" },
+            Cause::BatchRest => Text { en: "rest of its batch", zh: "等待批次其余部分" },
+            Cause::Replication => Text { en: "replication", zh: "等待副本同步" },
+            Cause::Invisible => Text { en: "too few in sync", zh: "同步副本不足" },
+            Cause::Unowned => Text { en: "partition unowned", zh: "分区无人消费" },
+            Cause::FetchWait => Text { en: "fetch waits for more", zh: "拉取等待凑足" },
+            Cause::PollWait => Text { en: "waiting for a poll", zh: "等待下次轮询" },
         }
     }
 }
@@ -423,6 +491,24 @@ pub enum Fact {
     Spent { msg: MsgId, cause: Cause, span: u64 },
     /// A host dropped a frame that had reached it, or, as frame 0, did not let one leave.
     FrameDropped { frame: u64, channel: ChannelId, back: bool, why: Lost },
+    /// A partition has another leader (255: none) under `epoch`, with these replicas in sync.
+    Elected { at: ActorId, partition: u8, leader: u8, epoch: u32, in_sync: u64 },
+    /// The replicas that keep up changed.
+    InSync { at: ActorId, partition: u8, in_sync: u64 },
+    /// A broker of the cluster died, or came back.
+    NodeTurned { at: ActorId, node: u8, is_up: bool },
+    /// The topic has so many partitions now.
+    Grown { at: ActorId, partitions: u8 },
+    /// A group's state, generation or number of members changed.
+    GroupTurned { at: ActorId, group: u8, state: GroupState, generation: u32, members: u16 },
+    /// A member has a partition from now on.
+    Owned { by: ActorId, partition: u8, generation: u32 },
+    /// It has it no more; `lost`: it was taken from it.
+    Disowned { by: ActorId, partition: u8, lost: bool },
+    /// Everything of a partition below `offset` is done for a group.
+    Committed { at: ActorId, group: u8, partition: u8, offset: u64 },
+    /// A commit came from a member that has lost its place.
+    CommitRefused { at: ActorId, by: ActorId, partition: u8, offset: u64 },
 }
 
 /// What a broker runs out of.
@@ -633,6 +719,40 @@ impl Fact {
             Fact::FrameDropped { frame, channel: c, back, why } => {
                 [head(81, c, back, why as u64), frame, 0]
             }
+            _ => self.log_words(),
+        }
+    }
+}
+
+impl Fact {
+    /// The same for what only log brokers and their groups state.
+    fn log_words(&self) -> [u64; 3] {
+        let head = |kind: u64, at: ActorId, part: u8, rest: u64| {
+            kind | u64::from(at.0) << 8 | u64::from(part) << 24 | rest << 32
+        };
+        match *self {
+            Fact::Elected { at, partition, leader, epoch, in_sync } => {
+                [head(42, at, partition, u64::from(epoch)), u64::from(leader), in_sync]
+            }
+            Fact::InSync { at, partition, in_sync } => [head(43, at, partition, 0), in_sync, 0],
+            Fact::NodeTurned { at, node, is_up } => [head(44, at, node, u64::from(is_up)), 0, 0],
+            Fact::Grown { at, partitions } => [head(45, at, partitions, 0), 0, 0],
+            Fact::GroupTurned { at, group, state, generation, members } => {
+                let what = u64::from(members) | (state as u64) << 16;
+                [head(46, at, group, u64::from(generation)), what, 0]
+            }
+            Fact::Owned { by, partition, generation } => {
+                [head(47, by, partition, u64::from(generation)), 0, 0]
+            }
+            Fact::Disowned { by, partition, lost } => {
+                [head(48, by, partition, u64::from(lost)), 0, 0]
+            }
+            Fact::Committed { at, group, partition, offset } => {
+                [head(49, at, partition, u64::from(group)), offset, 0]
+            }
+            Fact::CommitRefused { at, by, partition, offset } => {
+                [head(50, at, partition, u64::from(by.0)), offset, 0]
+            }
             // Every other fact has its words above.
             _ => [0; 3],
         }
@@ -653,6 +773,21 @@ pub struct FactLog {
     /// What ends of tcp channels showed since then (true: at `to`). Not facts: the digest knows
     /// nothing of them.
     pub readings: Vec<(SimTime, ChannelId, bool, Gauges)>,
+    /// How far groups were behind since then, when somebody listens. Not facts either.
+    pub lags: Vec<(SimTime, Lag)>,
+}
+
+/// How many records of a partition a group has not committed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Lag {
+    /// The log broker.
+    pub at: ActorId,
+    /// The group.
+    pub group: u8,
+    /// The partition.
+    pub partition: u8,
+    /// How many records.
+    pub records: u32,
 }
 
 impl FactLog {

@@ -8,7 +8,7 @@ use crate::kernel::{EventQueue, SimTime};
 use crate::model::channel::tcp::{Net, WireNode};
 use crate::model::channel::{Channel, ChannelNode, Offer};
 use crate::model::command::Node;
-use crate::model::fact::{Fact, FactLog, Why};
+use crate::model::fact::{Fact, FactLog, Lag, Why};
 use crate::model::host::HostNode;
 use crate::model::message::{ActorId, ChannelId, HostId, Message, MsgId, Parcel, WireId};
 
@@ -273,6 +273,14 @@ impl<'a> Ctx<'a> {
     pub fn fact(&mut self, fact: Fact) {
         let now = self.ground.now;
         self.ground.facts.state(now, fact);
+    }
+
+    /// Shows how far a group is behind, while somebody listens.
+    pub fn lag(&mut self, lag: Lag) {
+        if self.ground.facts.listening {
+            let now = self.ground.now;
+            self.ground.facts.lags.push((now, lag));
+        }
     }
 
     /// Makes a message. The caller states `Sent` or `Copied` for it.

@@ -1,6 +1,7 @@
 //! What users send, and what travels on a channel.
 
 use crate::kernel::SimTime;
+use crate::model::log_parcel::LogParcel;
 
 /// An actor's place in the world, in document order.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
@@ -169,6 +170,8 @@ pub enum Parcel {
         /// The answer.
         message: Message,
     },
+    /// What clients of a log broker and the broker say to each other.
+    Log(LogParcel),
     /// The other end is gone: its process died.
     Closed,
     /// The other end is there again: its process started anew.
@@ -184,6 +187,7 @@ impl Parcel {
             | Parcel::Returned { message }
             | Parcel::Request { message }
             | Parcel::Reply { message } => Some(message),
+            Parcel::Log(parcel) => parcel.message(),
             Parcel::Confirm { .. }
             | Parcel::Subscribe { .. }
             | Parcel::Get { .. }
@@ -211,6 +215,9 @@ impl Parcel {
 
     /// Its length on the channel in bytes, framing included.
     pub fn bytes(&self) -> u64 {
+        if let Parcel::Log(parcel) = self {
+            return parcel.bytes();
+        }
         match self.message() {
             Some(message) => u64::from(message.bytes) + u64::from(FRAMING_BYTES),
             None => u64::from(CONTROL_BYTES),

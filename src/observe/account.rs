@@ -1,7 +1,5 @@
 //! The account of one message: since when it waits for what, and who holds it.
 
-use std::collections::{BTreeMap, VecDeque};
-
 use crate::kernel::{SimSpan, SimTime};
 use crate::model::fact::{Cause, Fact, Why};
 use crate::model::message::{ActorId, MsgId};
@@ -165,6 +163,8 @@ impl Account {
     fn turn(&mut self, fact: &Fact) {
         match fact {
             Fact::Departed { .. } => self.cause = Cause::Propagation,
+            // A single message turns to something else at this instant; a record of a batch waits.
+            Fact::Arrived { .. } => self.cause = Cause::BatchRest,
             Fact::Queued { .. } => self.cause = Cause::BrokerQueue,
             // Of a message that was sent twice, a second copy may follow the first.
             Fact::Dispatched { .. } => {

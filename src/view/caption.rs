@@ -267,6 +267,15 @@ fn tell_work(fact: &Fact, cast: &Cast, lang: Lang) -> Sentence {
         Fact::Answered { msg, at } => {
             say("{1} has the answer to {0}.", "{1}收到 {0} 的答复。", &[number(msg), actor(at)])
         }
+        Fact::Elected { .. }
+        | Fact::InSync { .. }
+        | Fact::NodeTurned { .. }
+        | Fact::Grown { .. }
+        | Fact::GroupTurned { .. }
+        | Fact::Owned { .. }
+        | Fact::Disowned { .. }
+        | Fact::Committed { .. }
+        | Fact::CommitRefused { .. } => super::log_words::tell(fact, cast, lang),
         Fact::Held { msg, cause } => say(
             "{0} waits: {1}.",
             "{0} 在等待：{1}。",
@@ -371,7 +380,12 @@ pub fn next(world: &World, cast: &Cast, lang: Lang) -> Option<Next> {
                     offer(at, What::Asks { actor });
                 }
             }
-            Actor::Broker(_) | Actor::Consumer(_) | Actor::Responder(_) | Actor::Script(_) => {}
+            Actor::LogProducer(producer) => {
+                if let Some(at) = producer.next_at {
+                    offer(at, What::Sends { actor });
+                }
+            }
+            _ => {}
         }
     }
     next_tcp::offer_all(world, &mut offer);

@@ -53,7 +53,7 @@ impl Cards<'_, '_> {
         let rect = place.rect;
         self.outline(actor, card, place);
         self.pen.scene.hit(rect, Chosen::Actor(actor));
-        if place.density == Density::Bar {
+        if place.density == Density::Bar && !matches!(card.body, Body::Log(_)) {
             return self.bar(actor, card, rect);
         }
         let full = place.density == Density::Full;
@@ -65,6 +65,7 @@ impl Cards<'_, '_> {
             Body::Broker { queues, held, waiting, wiring } => {
                 self.broker(actor, card, rect, (queues, held, *waiting, wiring), full);
             }
+            Body::Log(logs) => self.logs(actor, card, rect, logs),
             _ if full && self.turned => self.turned_card(actor, card, place),
             _ if full && 60.0 < rect.h => self.full(actor, card, place),
             _ => self.line(actor, card, place),
@@ -123,7 +124,7 @@ impl Cards<'_, '_> {
         }
         match &card.body {
             Body::Producer { .. } => self.producer(card, rect),
-            Body::Worker { works, workers, buffer, outgoing, slow_ppm } => {
+            Body::Worker { works, workers, buffer, outgoing, slow_ppm, .. } => {
                 let line = self.work_words(card, works, *workers, outgoing, *slow_ppm);
                 let left = works.first().filter(|_| *workers == 1).map(|work| span(work.left));
                 let mut used = 0.0;
@@ -138,7 +139,7 @@ impl Cards<'_, '_> {
                 self.work_and_memory((works, *workers), (buffer, outgoing), bar, place.memory);
             }
             Body::Requester { .. } => self.requester(card, rect),
-            Body::Script(_) | Body::Broker { .. } => {}
+            Body::Script(_) | Body::Broker { .. } | Body::Log(_) => {}
         }
     }
 
@@ -343,7 +344,7 @@ impl Cards<'_, '_> {
             self.pen.first(at, Anchor::Start, face, room, &[&texts[0], &texts[1]]);
             return;
         }
-        let Body::Worker { works, workers, buffer, outgoing, slow_ppm } = &card.body else {
+        let Body::Worker { works, workers, buffer, outgoing, slow_ppm, .. } = &card.body else {
             return;
         };
         let (long, short) = self.work_words(card, works, *workers, outgoing, *slow_ppm);
@@ -388,7 +389,7 @@ impl Cards<'_, '_> {
                 let texts = if blocked { [&waiting, &label] } else { [&label, &label] };
                 self.pen.first(at, Anchor::End, face, room, &texts.map(String::as_str));
             }
-            Body::Worker { works, workers, buffer, outgoing, slow_ppm } => {
+            Body::Worker { works, workers, buffer, outgoing, slow_ppm, .. } => {
                 let (long, short) = self.work_words(card, works, *workers, outgoing, *slow_ppm);
                 let n = count(buffer.total + outgoing.total);
                 let waits = self.say(WAITING, &[&n]);
@@ -403,7 +404,7 @@ impl Cards<'_, '_> {
                 let short = format!("{}/{}", count(*n_waiting), count(*clients));
                 self.pen.first(at, Anchor::End, face, room, &[&text, &short]);
             }
-            Body::Script(_) | Body::Broker { .. } => {}
+            Body::Script(_) | Body::Broker { .. } | Body::Log(_) => {}
         }
     }
 
@@ -423,6 +424,7 @@ impl Cards<'_, '_> {
             Body::Producer { outbox, .. } => (0.0, Token::Sunken, Some(outbox.total)),
             Body::Requester { n_waiting, .. } => (0.0, Token::Sunken, Some(*n_waiting)),
             Body::Script(_) => (0.0, Token::Sunken, None),
+            Body::Log(logs) => (0.0, Token::Sunken, Some(logs.groups.iter().map(|g| g.lag).sum())),
         };
         if 0.0 < share {
             let w = inner.w * share.clamp(0.0, 1.0);

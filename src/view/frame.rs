@@ -11,6 +11,7 @@ use crate::model::actor::{Actor, BrokerActor, Producer, Requester};
 use crate::model::channel::Channel;
 use crate::model::channel::ideal::{Flying, LaneState};
 use crate::model::ground::Lane;
+use crate::model::log_parcel::LogParcel;
 use crate::model::message::Parcel;
 use crate::model::{ActorId, ChannelId, Command, Fact, MsgId};
 use crate::param::{Amount, BitRate, Rate};
@@ -19,6 +20,7 @@ use crate::world::arena::{ActorNode, ActorState};
 
 use super::draw::Glyph;
 use super::ends::{End, Script};
+use super::frame_log::{Logs, Membership, log_body, log_consumer_body, log_producer_body};
 use super::frame_tcp::{ends_of, profile_of, script_of};
 use super::wiring::{self, Wiring};
 
@@ -154,7 +156,11 @@ pub enum Body {
         outgoing: Row,
         /// Its work takes so many millionths of its normal time.
         slow_ppm: u32,
+        /// Its place in the group of a log broker.
+        member: Option<Membership>,
     },
+    /// A log broker.
+    Log(Logs),
     /// A requester.
     Requester {
         /// Its clients.
@@ -227,7 +233,7 @@ pub struct Work {
 
 impl Row {
     /// A row of messages, the first listed.
-    fn of(total: u64, cells: impl Iterator<Item = Cell>) -> Row {
+    pub(super) fn of(total: u64, cells: impl Iterator<Item = Cell>) -> Row {
         Row { cells: cells.take(CELLS).collect(), total }
     }
 }
@@ -344,7 +350,16 @@ fn sign(parcel: &Parcel) -> Option<(Glyph, MsgId)> {
         Parcel::Returned { .. } => Glyph::Again,
         Parcel::Confirm { accepted: false, .. } | Parcel::Reject { .. } => Glyph::Lost,
         Parcel::Confirm { .. } | Parcel::Ack { .. } => Glyph::Ack,
-        Parcel::Subscribe { .. } | Parcel::Get { .. } => return None,
+        Parcel::Log(LogParcel::Produce(_)) => Glyph::Flight,
+        Parcel::Log(LogParcel::Fetched(record)) => {
+            if record.redelivered {
+                Glyph::Again
+            } else {
+                Glyph::Flight
+            }
+        }
+        // Requests and answers without records are not drawn: they speak of no message.
+        Parcel::Log(_) | Parcel::Subscribe { .. } | Parcel::Get { .. } => return None,
         Parcel::Opened | Parcel::Closed => return None,
     };
     Some((glyph, parcel.about()?))
@@ -386,6 +401,9 @@ fn card(world: &World, n: usize, node: &ActorNode) -> Card {
         Actor::Responder(responder) => worker_body(now, &responder.workers, &Default::default()),
         Actor::Requester(requester) => requester_body(now, requester),
         Actor::Script(script) => Body::Script(script_of(now, script)),
+        Actor::LogProducer(producer) => log_producer_body(world, producer),
+        Actor::LogBroker(broker) => log_body(node, broker),
+        Actor::LogConsumer(consumer) => log_consumer_body(now, consumer),
     };
     Card { life, body, ends: ends_of(world, node), profile: profile_of(world, node) }
 }
@@ -464,6 +482,18 @@ fn worker_body(
         msg: job.message.id,
         glyph: if job.redelivered { Glyph::Again } else { Glyph::Wait },
     };
+    Body::Worker {
+        works: works_of(now, workers),
+        workers: workers.busy.len() as u32,
+        buffer: Row::of(workers.buffer.len() as u64, workers.buffer.iter().map(cell)),
+        outgoing: Row::of(outgoing.len() as u64, outgoing.iter().map(cell)),
+        slow_ppm: workers.slow_ppm,
+        member: None,
+    }
+}
+
+/// Work under way.
+pub(super) fn works_of(now: SimTime, workers: &Workers) -> Vec<Work> {
     let works = workers.busy.iter().flatten().map(|work| {
         let whole = work.ends.since(work.started).as_ns().max(1) as f64;
         Work {
@@ -473,13 +503,7 @@ fn worker_body(
             again: work.job.redelivered,
         }
     });
-    Body::Worker {
-        works: works.take(64).collect(),
-        workers: workers.busy.len() as u32,
-        buffer: Row::of(workers.buffer.len() as u64, workers.buffer.iter().map(cell)),
-        outgoing: Row::of(outgoing.len() as u64, outgoing.iter().map(cell)),
-        slow_ppm: workers.slow_ppm,
-    }
+    works.take(64).collect()
 }
 
 fn requester_body(now: SimTime, requester: &Requester) -> Body {

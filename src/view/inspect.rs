@@ -118,6 +118,14 @@ pub const fn fill_of(cause: Cause) -> (Token, Pattern) {
         Cause::BrokerWork => (Token::CauseCpu, Pattern::Solid),
         Cause::Disk => (Token::CauseCopyDma, Pattern::Solid),
         Cause::Alarm => (Token::CauseNoBuffer, Pattern::Dots),
+        Cause::Linger => (Token::CauseNagle, Pattern::Lines),
+        Cause::InFlight => (Token::CauseWindow, Pattern::Lines),
+        Cause::BatchRest => (Token::CauseHeadOfLine, Pattern::Dots),
+        Cause::Replication => (Token::CauseDelayedAck, Pattern::Solid),
+        Cause::Invisible => (Token::CauseDelayedAck, Pattern::Dots),
+        Cause::Unowned => (Token::CauseRebalance, Pattern::Solid),
+        Cause::FetchWait => (Token::CauseNagle, Pattern::Hatch),
+        Cause::PollWait => (Token::CauseRebalance, Pattern::Hatch),
     }
 }
 
@@ -426,6 +434,9 @@ impl Subject<'_> {
             Actor::Consumer(consumer) => self.working(&consumer.workers.busy),
             Actor::Responder(responder) => self.working(&responder.workers.busy),
             Actor::Script(script) => self.script(script),
+            Actor::LogProducer(producer) => self.log_producer(producer),
+            Actor::LogBroker(broker) => self.log_broker(broker),
+            Actor::LogConsumer(consumer) => self.log_consumer(consumer),
             Actor::Requester(requester) => {
                 use crate::model::actor::requester::Client;
                 let waits = |client: &&Client| matches!(client, Client::Waiting { .. });
@@ -438,7 +449,7 @@ impl Subject<'_> {
         }
     }
 
-    fn working(&self, busy: &[Option<crate::model::actor::workers::Work>]) -> String {
+    pub(super) fn working(&self, busy: &[Option<crate::model::actor::workers::Work>]) -> String {
         let next = busy.iter().flatten().min_by_key(|work| work.ends);
         match next {
             Some(work) => {
@@ -485,6 +496,9 @@ impl Subject<'_> {
             }
             Actor::Requester(requester) => add("clients", "客户端", requester.clients.len() as u64),
             Actor::Script(script) => add("steps", "步骤数", script.steps.len() as u64),
+            Actor::LogProducer(_) | Actor::LogBroker(_) | Actor::LogConsumer(_) => {
+                return self.log_figures(machine);
+            }
         }
         figures
     }
@@ -580,7 +594,9 @@ fn actor_actions(id: ActorId, state: ActorState, machine: &Actor) -> Vec<Action>
     let mut actions = Vec::new();
     match state {
         ActorState::Up => {
-            if matches!(machine, Actor::Producer(_) | Actor::Requester(_)) {
+            let sends =
+                matches!(machine, Actor::Producer(_) | Actor::Requester(_) | Actor::LogProducer(_));
+            if sends {
                 actions.push(act(SEND, Command::Send { actor: id }));
             }
             actions.push(act(CRASH, Command::Crash(id)));

@@ -303,6 +303,14 @@ fn sentence_of_board(cause: Cause) -> Text {
         Cause::TimerTick => Text::new(
             "It was written, and nothing sent it before a timer's tick.",
             "已写入，但直到定时器节拍才有人发送它。",
+        ),
+        _ => sentence_of_broker(cause),
+    }
+}
+
+/// The same for what happens at brokers and consumers.
+fn sentence_of_broker(cause: Cause) -> Text {
+    match cause {
         Cause::OtherParts => {
             Text::new("The other parts of it were not there yet.", "其余部分还没有到齐。")
         }

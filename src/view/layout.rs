@@ -6,6 +6,7 @@
 
 use super::draw::{Point, Rect, pt};
 use super::host_card;
+use super::log_card;
 use super::pipe::{Pipe, bend};
 
 /// What kind of card an actor gets.
@@ -17,6 +18,13 @@ pub enum Kind {
     Broker {
         /// How many queues it has.
         queues: u16,
+    },
+    /// Partitions as tapes.
+    Log {
+        /// How many partitions it has.
+        partitions: u16,
+        /// How many groups.
+        groups: u16,
     },
     /// Works on messages.
     Consumer {
@@ -227,6 +235,12 @@ fn size(kind: Kind, density: Density, embed: bool) -> (f32, f32) {
             let queues = f32::from(queues.clamp(1, 12));
             (306.0, 94.0 + if queues < 3.0 { 58.0 } else { 28.0 } * queues)
         }
+        (Kind::Log { partitions, groups }, Density::Full) => {
+            let w = if embed { 240.0 } else { 372.0 };
+            (w, log_card::height(partitions, groups))
+        }
+        (Kind::Log { partitions, .. }, Density::Row) => (280.0, 60.0 + 3.0 * f32::from(partitions)),
+        (Kind::Log { partitions, .. }, Density::Bar) => (160.0, 40.0 + 2.0 * f32::from(partitions)),
         (Kind::Consumer { .. }, Density::Full) if embed => (172.0, 42.0),
         (Kind::Consumer { memory: Memory::Below }, Density::Full) => (188.0, 98.0),
         (Kind::Consumer { .. }, Density::Full) => (188.0, 72.0),
@@ -372,7 +386,9 @@ fn button(kind: Kind, density: Density, rect: Rect, embed: bool) -> Option<Rect>
         Rect::new(rect.right() - 64.0, y, 56.0, h)
     };
     match (kind, density) {
-        (Kind::Broker { .. } | Kind::Script { .. }, _) | (_, Density::Bar) => None,
+        (Kind::Broker { .. } | Kind::Log { .. } | Kind::Script { .. }, _) | (_, Density::Bar) => {
+            None
+        }
         (Kind::Producer | Kind::Requester, Density::Full) if !embed => {
             Some(Rect::new(rect.x, rect.bottom() + 8.0, rect.w, 26.0))
         }
@@ -456,7 +472,7 @@ pub fn is_of_scripts(plan: &Plan) -> bool {
 }
 
 fn is_broker(kind: Kind) -> bool {
-    matches!(kind, Kind::Broker { .. })
+    matches!(kind, Kind::Broker { .. } | Kind::Log { .. })
 }
 
 /// The height of a card on a turned stage, without the button inside it.
@@ -467,6 +483,9 @@ fn turned_height(kind: Kind, density: Density) -> f32 {
             let queues = f32::from(queues.clamp(1, 12));
             80.0 + if queues < 3.0 { 34.0 } else { 28.0 } * queues
         }
+        (Kind::Log { partitions, groups }, Density::Full) => log_card::height(partitions, groups),
+        (Kind::Log { partitions, .. }, Density::Row) => 60.0 + 3.0 * f32::from(partitions),
+        (Kind::Log { partitions, .. }, Density::Bar) => 40.0 + 2.0 * f32::from(partitions),
         (Kind::Consumer { memory: Memory::Below }, Density::Full) => 76.0,
         (Kind::Consumer { .. }, Density::Full) => 56.0,
         (Kind::Script { lines }, Density::Full) => host_card::turned_height(lines),

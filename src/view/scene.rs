@@ -13,6 +13,7 @@ use super::ends::{End, Script};
 use super::frame::{Body, Dot, Frame, Life};
 use super::host_card::send_bar;
 use super::layout::{Kind, Layout, Memory, Plan};
+use super::log_card::logs_say;
 use super::numbers::{clock, count, instant, percent, short_span, span};
 use super::text_width::text_width;
 use super::tokens::Token;
@@ -57,7 +58,10 @@ pub fn plan(frame: &Frame, cast: &Cast) -> Plan {
     let fed_directly = |actor: usize| {
         let feeds = cast.ends.iter().filter(|(_, to)| to.index() == actor);
         feeds.map(|(from, _)| from.index()).any(|from| {
-            !matches!(frame.cards.get(from).map(|card| &card.body), Some(Body::Broker { .. }))
+            !matches!(
+                frame.cards.get(from).map(|card| &card.body),
+                Some(Body::Broker { .. } | Body::Log(_))
+            )
         })
     };
     let held_more_than_worked = |actor: usize, workers: u32| {
@@ -73,6 +77,7 @@ pub fn plan(frame: &Frame, cast: &Cast) -> Plan {
             let lines = queues.len().max(wiring_card::lines(queues.len(), wiring));
             Kind::Broker { queues: lines as u16 }
         }
+        Body::Worker { member: Some(_), .. } => Kind::Consumer { memory: Memory::Beside },
         Body::Worker { workers, .. } => {
             let memory = match (fed_directly(actor), held_more_than_worked(actor, *workers)) {
                 (true, _) => Memory::Below,
@@ -83,6 +88,9 @@ pub fn plan(frame: &Frame, cast: &Cast) -> Plan {
         }
         Body::Requester { .. } => Kind::Requester,
         Body::Script(script) => Kind::Script { lines: script.lines.len() as u16 },
+        Body::Log(logs) => {
+            Kind::Log { partitions: logs.tapes.len() as u16, groups: logs.groups.len() as u16 }
+        }
     };
     Plan {
         kinds: frame.cards.iter().map(|card| &card.body).enumerate().map(kind).collect(),
@@ -364,6 +372,7 @@ pub fn stage_says(frame: &Frame, lang: Lang) -> String {
                 worked += works.len() as u64;
             }
             Body::Producer { outbox, .. } => waiting += outbox.total,
+            Body::Log(logs) => waiting += logs.groups.iter().map(|group| group.lag).sum::<u64>(),
             Body::Requester { .. } | Body::Script(_) => {}
         }
     }
@@ -416,6 +425,7 @@ pub fn twin(frame: &Frame, cast: &Cast, lang: Lang) -> Vec<TwinRow> {
             }
             Body::Requester { n_waiting, .. } => fill(ASKED, lang, &[&count(*n_waiting)]),
             Body::Script(script) => script_holds(script, &card.ends, lang),
+            Body::Log(logs) => logs_say(logs, cast, lang),
         };
         [cast.name(ActorId(n as u16), lang).to_string(), state, holds]
     };

@@ -239,6 +239,19 @@ fn mark(session: &Session, at: SimTime, command: &Command, lang: Lang) -> Mark {
             let name = name(Node::Actor(*actor));
             (Fault, pick(format!("{name} crashes"), format!("{name}崩溃")))
         }
+        Command::TurnNode { actor, node, is_up } => {
+            let (name, node) = (name(Node::Actor(*actor)), u32::from(*node) + 1);
+            let kind = if *is_up { Change } else { Fault };
+            let words = match is_up {
+                true => {
+                    pick(format!("{name}: node {node} is back"), format!("{name}节点 {node} 恢复"))
+                }
+                false => {
+                    pick(format!("{name}: node {node} dies"), format!("{name}节点 {node} 宕机"))
+                }
+            };
+            (kind, words)
+        }
         Command::Pause(actor) => {
             let name = name(Node::Actor(*actor));
             (Fault, pick(format!("{name} pauses"), format!("{name}暂停")))

@@ -355,7 +355,7 @@ fn marks(session: &Session) -> Vec<TrackMark> {
     let by_hand = session.log().iter().map(|logged| (logged.at, &logged.command));
     let marks = planned.chain(by_hand).filter_map(|(at, command)| {
         let bad = match command {
-            Command::Crash(_) | Command::Cut(_) => true,
+            Command::Crash(_) | Command::Cut(_) | Command::TurnNode { is_up: false, .. } => true,
             Command::DropNth { .. } | Command::Slow { .. } | Command::Pause(_) => false,
             _ => return None,
         };

@@ -192,6 +192,7 @@ impl World {
         match command {
             Command::Crash(actor) => self.crash(*actor),
             Command::Restart(actor) => self.restart(*actor),
+            Command::TurnNode { actor, node, is_up } => self.turn_node(*actor, *node, *is_up),
             Command::Pause(actor) => self.pause(*actor),
             Command::Resume(actor) => self.resume(*actor),
             Command::Cut(channel) => self.cut(*channel),
@@ -284,6 +285,32 @@ impl World {
                 Actor::Broker(broker) => clients.into_iter().for_each(|c| broker.attach(c)),
                 Actor::Responder(responder) => responder.is_broker = is_broker,
                 _ => {}
+            }
+        }
+        self.connect_log_brokers();
+    }
+
+    /// A log broker knows its clients, and they its topic, before the clock starts.
+    fn connect_log_brokers(&mut self) {
+        for n in 0..self.actors.len() {
+            let ports = self.actors[n].seat.ports.clone();
+            let Actor::LogBroker(broker) = &self.actors[n].machine else { continue };
+            let n_partitions = broker.params.partitions.0;
+            for port in ports {
+                let group = match &mut self.actors[port.peer.index()].machine {
+                    Actor::LogProducer(producer) => {
+                        producer.told_topic(n_partitions);
+                        None
+                    }
+                    Actor::LogConsumer(consumer) => {
+                        consumer.told_topic(n_partitions);
+                        Some(consumer.group().to_owned())
+                    }
+                    _ => None,
+                };
+                if let Actor::LogBroker(broker) = &mut self.actors[n].machine {
+                    broker.attach(group.as_deref());
+                }
             }
         }
     }

@@ -1,6 +1,7 @@
 //! What commands do to a world: faults, live parameters, messages by hand.
 
 use crate::kernel::SimTime;
+use crate::model::actor::Actor;
 use crate::model::channel::ChannelNode;
 use crate::model::command::{Command, Node};
 use crate::model::fact::Fact;
@@ -46,6 +47,16 @@ impl World {
         }
         self.handle(id, |machine, cx| machine.on_restart(cx));
         Ok(())
+    }
+
+    /// One node of a log broker dies or comes back.
+    pub(super) fn turn_node(&mut self, id: ActorId, node: u8, is_up: bool) -> Result<(), Said> {
+        self.state(id)?;
+        let turned = self.handle(id, |machine, cx| match machine {
+            Actor::LogBroker(broker) => broker.turn_node(cx, node, is_up),
+            _ => false,
+        });
+        if turned { Ok(()) } else { Err(Said::new("there is no such node", "没有这个节点")) }
     }
 
     /// The process stops where it is.
@@ -194,6 +205,11 @@ impl World {
                 matches!(state(id), Some(ActorState::Up | ActorState::Paused { .. }))
             }
             Command::Restart(id) => matches!(state(id), Some(ActorState::Crashed { .. })),
+            Command::TurnNode { actor, node, is_up } => {
+                let machine = self.actors.get(actor.index()).map(|node| &node.machine);
+                matches!(machine, Some(Actor::LogBroker(broker))
+                    if (broker.down >> node & 1 == 1) == *is_up)
+            }
             Command::Pause(id) | Command::Send { actor: id } => state(id) == Some(ActorState::Up),
             Command::Resume(id) => matches!(state(id), Some(ActorState::Paused { .. })),
             _ => true,

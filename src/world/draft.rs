@@ -490,8 +490,8 @@ fn read_fault(table: &Table, n: u32, out: &mut Vec<Problem>) -> Option<FaultDraf
 
 fn read_deed(reader: &mut Reader<'_>, verb: &str, out: &mut Vec<Problem>) -> Option<Deed> {
     let deed = match verb {
-        "crash" => Deed::Crash(needed_id(reader, "actor", out)?),
-        "restart" => Deed::Restart(needed_id(reader, "actor", out)?),
+        "crash" => Deed::Crash(needed_node(reader, out)?),
+        "restart" => Deed::Restart(needed_node(reader, out)?),
         "pause" => Deed::Pause(needed_id(reader, "actor", out)?),
         "resume" => Deed::Resume(needed_id(reader, "actor", out)?),
         "send" => Deed::Send(needed_id(reader, "actor", out)?),
@@ -523,6 +523,19 @@ fn read_deed(reader: &mut Reader<'_>, verb: &str, out: &mut Vec<Problem>) -> Opt
         }
     };
     Some(deed)
+}
+
+/// An actor, or one node of a log broker: `broker.2`.
+fn needed_node(reader: &mut Reader<'_>, out: &mut Vec<Problem>) -> Option<String> {
+    reader.needed("actor", word_allowed(), out, |text| {
+        let (id, node) = text.split_once('.').unwrap_or((text, "1"));
+        let is_number = node.len() <= 3 && node.bytes().all(|b| b.is_ascii_digit());
+        match long_word(id) {
+            Ok(_) if is_number && !node.is_empty() => Ok(text.to_owned()),
+            Ok(_) => Err(Reason::new(text, word_allowed())),
+            Err(reason) => Err(reason),
+        }
+    })
 }
 
 fn read_knob(table: &Table, n: u32, out: &mut Vec<Problem>) -> Option<(u32, String)> {

@@ -336,6 +336,11 @@ impl Scenario {
         if let Deed::Set { path, value } = deed {
             return self.set_commands(path, value);
         }
+        if let (Deed::Crash(_) | Deed::Restart(_), Some((id, node))) = (deed, whom.split_once('.'))
+        {
+            let is_up = matches!(deed, Deed::Restart(_));
+            return self.node_command(id, node, is_up).map(|command| vec![command]);
+        }
         let to_channel =
             matches!(deed, Deed::Cut(_) | Deed::Mend(_) | Deed::Drop { .. } | Deed::Lose { .. });
         let fits = |target: &Target| match target {
@@ -358,6 +363,10 @@ impl Scenario {
         match command {
             Command::Crash(id) => Deed::Crash(actor(*id)),
             Command::Restart(id) => Deed::Restart(actor(*id)),
+            Command::TurnNode { actor: id, node, is_up } => {
+                let whom = format!("{}.{}", actor(*id), node + 1);
+                if *is_up { Deed::Restart(whom) } else { Deed::Crash(whom) }
+            }
             Command::Pause(id) => Deed::Pause(actor(*id)),
             Command::Resume(id) => Deed::Resume(actor(*id)),
             Command::Cut(id) => Deed::Cut(channel(*id)),
@@ -428,11 +437,39 @@ impl Scenario {
                 Command::LoseNth { channel: ideal(node)?, back: *back, nth: *nth }
             }
             Deed::Slow { factor, .. } => {
-                Command::Slow { actor: only(&["consumer", "responder"])?, ppm: factor.0 }
+                let kinds = &["consumer", "responder", "log-consumer"];
+                Command::Slow { actor: only(kinds)?, ppm: factor.0 }
             }
-            Deed::Send(_) => Command::Send { actor: only(&["producer", "requester"])? },
+            Deed::Send(_) => {
+                Command::Send { actor: only(&["producer", "requester", "log-producer"])? }
+            }
             Deed::Set { path, value } => return self.one_set(path, value, node),
         })
+    }
+
+    /// A node of a log broker, counted from 1, dies or comes back.
+    fn node_command(&self, id: &str, node: &str, is_up: bool) -> Result<Command, Problem> {
+        let brokers = || self.actors.iter().filter(|actor| actor.params.kind() == "log-broker");
+        let found = match self.names.get(id) {
+            Some(Target::Actor(place)) => Some(*place),
+            _ => None,
+        };
+        let replicas = found.and_then(|place| match &self.actors[usize::from(place)].params {
+            ActorParams::LogBroker(params) => Some((place, params.replicas.0)),
+            _ => None,
+        });
+        let Some((place, n)) = replicas else {
+            let known = brokers().map(|actor| actor.id.as_str());
+            return Err(Problem::unknown(None, "actor", id, known));
+        };
+        let number = node.parse::<u8>().ok().filter(|number| (1..=n).contains(&u32::from(*number)));
+        let Some(number) = number else {
+            let allowed = Said::new(format!("{id}.1 to {id}.{n}"), format!("{id}.1 至 {id}.{n}"));
+            let reason = Reason::new(format!("{id}.{node}"), allowed);
+            return Err(Problem::refused(None, "actor", reason));
+        };
+        let actor = crate::model::message::ActorId(place);
+        Ok(Command::TurnNode { actor, node: number - 1, is_up })
     }
 
     fn set_commands(&self, path: &str, text: &str) -> Result<Vec<Command>, Problem> {

@@ -55,6 +55,15 @@ pub const ALL: &[Preset] = presets![
     "tmr-interval",
     "two-lwip-boards",
     "broker-over-tcp",
+    "idempotent-producer",
+    "acks-and-failover",
+    "group-and-broadcast",
+    "rebalance-stop-the-world",
+    "rebalance-cooperative",
+    "max-poll-interval",
+    "offset-commit-before-after",
+    "hot-partition",
+    "lag-and-catch-up",
 ];
 
 /// The preset of that id.

@@ -2,9 +2,9 @@
 
 use crate::kernel::random::sample;
 use crate::kernel::{SimSpan, SimTime};
-use crate::model::actor::producer::ProducerParams;
 use crate::model::ground::{Ctx, Purpose};
 use crate::model::spread::Spread;
+use crate::param::{Amount, Ppm, Rate};
 
 choices! {
     /// How arrivals follow each other.
@@ -34,17 +34,42 @@ choices! {
     }
 }
 
+/// What decides when messages come: the parameters that producers of all kinds have for it.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Source<'a> {
+    /// Mean number of messages per second.
+    pub rate: Rate,
+    /// How arrivals follow each other.
+    pub arrivals: Arrivals,
+    /// The law of the gaps of a renewal process.
+    pub gaps: Spread,
+    /// Its coefficient of variation.
+    pub gap_variation: Ppm,
+    /// How many messages come together.
+    pub burst: Amount,
+    /// Whether that number varies.
+    pub burst_law: BatchLaw,
+    /// Time between bursts.
+    pub period: SimSpan,
+    /// Length of the sending phase.
+    pub on: SimSpan,
+    /// Length of the silent phase.
+    pub off: SimSpan,
+    /// Recorded times since the start.
+    pub times: &'a [SimSpan],
+}
+
 /// When the arrival after `last` comes; `None`: never. `index` counts arrivals from 0.
 pub fn next_arrival(
     cx: &Ctx<'_>,
-    params: &ProducerParams,
+    params: &Source<'_>,
     last: SimTime,
     index: u64,
 ) -> Option<SimTime> {
     match params.arrivals {
         Arrivals::Times => {
             let place = usize::try_from(index).ok()?;
-            params.times.0.get(place).map(|at| SimTime::ZERO.saturating_add(*at))
+            params.times.get(place).map(|at| SimTime::ZERO.saturating_add(*at))
         }
         Arrivals::Bursts => {
             let first = index == 0;
@@ -58,7 +83,7 @@ pub fn next_arrival(
 }
 
 /// How many messages come with arrival `index`.
-pub fn batch(cx: &Ctx<'_>, params: &ProducerParams, index: u64) -> u32 {
+pub fn batch(cx: &Ctx<'_>, params: &Source<'_>, index: u64) -> u32 {
     let mean = params.burst.0.max(1);
     if params.arrivals == Arrivals::Bursts || params.burst_law == BatchLaw::Fixed || mean == 1 {
         return mean;
@@ -77,7 +102,7 @@ pub const MAX_BATCH: u32 = 100_000;
 
 fn renewal(
     cx: &Ctx<'_>,
-    params: &ProducerParams,
+    params: &Source<'_>,
     spread: Spread,
     last: SimTime,
     index: u64,
@@ -89,14 +114,14 @@ fn renewal(
 }
 
 /// Mean gap between arrivals: the rate counts messages, and `burst` come together.
-fn batch_interval(params: &ProducerParams) -> Option<SimSpan> {
+fn batch_interval(params: &Source<'_>) -> Option<SimSpan> {
     let micro = u128::from(params.rate.0);
     let ns = u128::from(params.burst.0.max(1)) * 1_000_000_000_000_000;
     let mean = (micro != 0).then(|| (ns + micro / 2) / micro)?;
     Some(SimSpan::ns(u64::try_from(mean).unwrap_or(u64::MAX >> 1)))
 }
 
-fn on_off(params: &ProducerParams, last: SimTime) -> Option<SimTime> {
+fn on_off(params: &Source<'_>, last: SimTime) -> Option<SimTime> {
     let gap = batch_interval(params)?;
     let cycle = params.on.saturating_add(params.off).as_ns();
     if params.on.is_zero() {

@@ -7,6 +7,7 @@ pub mod consumer;
 pub mod dedupe;
 pub mod effect;
 pub mod parts;
+pub mod log;
 pub mod producer;
 mod pull;
 pub mod requester;
@@ -23,6 +24,9 @@ use crate::param::{Params, Reason, Spec, Value};
 
 pub use broker::{BrokerActor, BrokerParams, Client};
 pub use consumer::{Consumer, ConsumerParams};
+pub use log::{
+    LogBrokerActor, LogBrokerParams, LogConsumer, LogConsumerParams, LogProducer, LogProducerParams,
+};
 pub use producer::{Producer, ProducerParams};
 pub use requester::{Requester, RequesterParams};
 pub use responder::{Responder, ResponderParams};
@@ -43,6 +47,12 @@ pub enum ActorParams {
     Responder(ResponderParams),
     /// A script.
     Script(ScriptParams),
+    /// A producer of a log broker.
+    LogProducer(LogProducerParams),
+    /// A log broker.
+    LogBroker(LogBrokerParams),
+    /// A consumer of a log broker.
+    LogConsumer(LogConsumerParams),
 }
 
 /// Where an actor stands on the way of a message: what is lost between two of them has a name.
@@ -62,9 +72,13 @@ impl ActorParams {
     /// Where such an actor stands.
     pub fn role(&self) -> Role {
         match self {
-            ActorParams::Producer(_) | ActorParams::Requester(_) => Role::Source,
-            ActorParams::Broker(_) => Role::Middle,
-            ActorParams::Consumer(_) | ActorParams::Responder(_) => Role::Sink,
+            ActorParams::Producer(_) | ActorParams::Requester(_) | ActorParams::LogProducer(_) => {
+                Role::Source
+            }
+            ActorParams::Broker(_) | ActorParams::LogBroker(_) => Role::Middle,
+            ActorParams::Consumer(_) | ActorParams::Responder(_) | ActorParams::LogConsumer(_) => {
+                Role::Sink
+            }
             ActorParams::Script(_) => Role::Other,
         }
     }
@@ -77,6 +91,9 @@ impl ActorParams {
         RequesterParams::KIND,
         ResponderParams::KIND,
         ScriptParams::KIND,
+        LogProducerParams::KIND,
+        LogBrokerParams::KIND,
+        LogConsumerParams::KIND,
     ];
 
     /// The defaults of the kind of that name.
@@ -88,6 +105,9 @@ impl ActorParams {
             RequesterParams::KIND => Some(ActorParams::Requester(RequesterParams::default())),
             ResponderParams::KIND => Some(ActorParams::Responder(ResponderParams::default())),
             ScriptParams::KIND => Some(ActorParams::Script(ScriptParams::default())),
+            LogProducerParams::KIND => Some(ActorParams::LogProducer(Default::default())),
+            LogBrokerParams::KIND => Some(ActorParams::LogBroker(Default::default())),
+            LogConsumerParams::KIND => Some(ActorParams::LogConsumer(Default::default())),
             _ => None,
         }
     }
@@ -101,6 +121,9 @@ impl ActorParams {
             ActorParams::Requester(p) => p,
             ActorParams::Responder(p) => p,
             ActorParams::Script(p) => p,
+            ActorParams::LogProducer(p) => p,
+            ActorParams::LogBroker(p) => p,
+            ActorParams::LogConsumer(p) => p,
         }
     }
 
@@ -113,6 +136,9 @@ impl ActorParams {
             ActorParams::Requester(p) => p,
             ActorParams::Responder(p) => p,
             ActorParams::Script(p) => p,
+            ActorParams::LogProducer(p) => p,
+            ActorParams::LogBroker(p) => p,
+            ActorParams::LogConsumer(p) => p,
         }
     }
 
@@ -128,7 +154,10 @@ impl ActorParams {
 
     /// Whether a channel may lead from one of these to one of those.
     pub fn may_speak_to(&self, to: &ActorParams) -> bool {
-        use ActorParams::{Broker, Consumer, Producer, Requester, Responder, Script};
+        use ActorParams::{
+            Broker, Consumer, LogBroker, LogConsumer, LogProducer, Producer, Requester, Responder,
+            Script,
+        };
         matches!(
             (self, to),
             (Producer(_) | Consumer(_), Broker(_) | Consumer(_))
@@ -136,6 +165,8 @@ impl ActorParams {
                 | (Requester(_) | Responder(_), Responder(_))
                 | (Responder(_), Broker(_))
                 | (Script(_), Script(_))
+                | (LogProducer(_), LogBroker(_))
+                | (LogBroker(_), LogConsumer(_))
         )
     }
 }
@@ -155,6 +186,12 @@ pub enum Actor {
     Responder(Responder),
     /// A script.
     Script(Script),
+    /// A producer of a log broker.
+    LogProducer(Box<LogProducer>),
+    /// A log broker.
+    LogBroker(Box<LogBrokerActor>),
+    /// A consumer of a log broker.
+    LogConsumer(Box<LogConsumer>),
 }
 
 impl Actor {
@@ -167,6 +204,9 @@ impl Actor {
             ActorParams::Requester(p) => Actor::Requester(Requester::new(p)),
             ActorParams::Responder(p) => Actor::Responder(Responder::new(p)),
             ActorParams::Script(p) => Actor::Script(Script::new(p)),
+            ActorParams::LogProducer(p) => Actor::LogProducer(Box::new(LogProducer::new(p))),
+            ActorParams::LogBroker(p) => Actor::LogBroker(Box::new(LogBrokerActor::new(p))),
+            ActorParams::LogConsumer(p) => Actor::LogConsumer(Box::new(LogConsumer::new(p))),
         }
     }
 
@@ -179,6 +219,9 @@ impl Actor {
             Actor::Requester(a) => &a.params,
             Actor::Responder(a) => &a.params,
             Actor::Script(a) => &a.params,
+            Actor::LogProducer(a) => &a.params,
+            Actor::LogBroker(a) => &a.params,
+            Actor::LogConsumer(a) => &a.params,
         }
     }
 
@@ -193,9 +236,7 @@ impl Actor {
                 ..Client::default()
             },
             Actor::Consumer(a) => Client { queue: first(&a.params.queue), ..Client::default() },
-            Actor::Broker(_) | Actor::Requester(_) | Actor::Responder(_) | Actor::Script(_) => {
-                Client::default()
-            }
+            _ => Client::default(),
         }
     }
 
@@ -206,7 +247,9 @@ impl Actor {
             Actor::Requester(a) => a.on_start(cx),
             Actor::Script(a) => a.on_start(cx),
             Actor::Consumer(a) => a.begin_pulling(cx.now()),
-            Actor::Broker(_) | Actor::Responder(_) => {}
+            Actor::LogProducer(a) => a.on_start(cx),
+            Actor::LogConsumer(a) => a.on_start(cx),
+            Actor::Broker(_) | Actor::Responder(_) | Actor::LogBroker(_) => {}
         }
     }
 
@@ -219,6 +262,9 @@ impl Actor {
             Actor::Consumer(a) => a.on_message(cx, port, parcel),
             Actor::Requester(a) => a.on_message(cx, port, parcel),
             Actor::Responder(a) => a.on_message(cx, port, parcel),
+            Actor::LogProducer(a) => a.on_message(cx, parcel),
+            Actor::LogBroker(a) => a.on_message(cx, port, parcel),
+            Actor::LogConsumer(a) => a.on_message(cx, parcel),
             // Scripts have streams: they hear of them by `on_stream`.
             Actor::Script(_) => {}
         }
@@ -241,6 +287,9 @@ impl Actor {
             Actor::Responder(a) => a.on_wake(cx),
             Actor::Script(a) => a.on_wake(cx),
             Actor::Broker(a) => a.on_wake(cx),
+            Actor::LogProducer(a) => a.on_wake(cx),
+            Actor::LogBroker(a) => a.on_wake(cx),
+            Actor::LogConsumer(a) => a.on_wake(cx),
         }
     }
 
@@ -252,7 +301,9 @@ impl Actor {
             Actor::Consumer(a) => a.on_writable(cx),
             Actor::Requester(a) => a.on_writable(cx),
             Actor::Responder(a) => a.on_writable(cx),
-            Actor::Script(_) => {}
+            Actor::LogProducer(a) => a.on_writable(cx),
+            Actor::LogBroker(a) => a.on_writable(cx, port),
+            Actor::Script(_) | Actor::LogConsumer(_) => {}
         }
     }
 
@@ -266,6 +317,9 @@ impl Actor {
             Actor::Responder(a) => a.next_wake(),
             Actor::Script(a) => a.next_wake(),
             Actor::Broker(a) => a.next_wake(),
+            Actor::LogProducer(a) => a.next_wake(),
+            Actor::LogBroker(a) => a.next_wake(),
+            Actor::LogConsumer(a) => a.next_wake(),
         }
     }
 
@@ -275,9 +329,7 @@ impl Actor {
         match self {
             Actor::Broker(a) => a.wants(cx, port),
             Actor::Consumer(a) => a.wants(cx, port),
-            Actor::Producer(_) | Actor::Requester(_) | Actor::Responder(_) | Actor::Script(_) => {
-                true
-            }
+            _ => true,
         }
     }
 
@@ -290,6 +342,9 @@ impl Actor {
             Actor::Requester(a) => a.on_crash(cx),
             Actor::Responder(a) => a.on_crash(cx),
             Actor::Script(a) => a.on_crash(),
+            Actor::LogProducer(a) => a.on_crash(cx),
+            Actor::LogBroker(a) => a.on_crash(cx),
+            Actor::LogConsumer(a) => a.on_crash(cx),
         }
     }
 
@@ -301,6 +356,9 @@ impl Actor {
             Actor::Requester(a) => a.on_start(cx),
             Actor::Script(a) => a.on_restart(cx),
             Actor::Broker(a) => a.on_restart(cx),
+            Actor::LogProducer(a) => a.on_restart(cx),
+            Actor::LogBroker(a) => a.on_restart(cx),
+            Actor::LogConsumer(a) => a.on_restart(cx),
             Actor::Responder(_) => {}
         }
     }
@@ -329,6 +387,9 @@ impl Actor {
             Actor::Broker(a) => a.on_wake(cx),
             Actor::Consumer(a) => a.postpone(span),
             Actor::Responder(_) => {}
+            Actor::LogProducer(a) => a.postpone(span),
+            Actor::LogBroker(a) => a.on_wake(cx),
+            Actor::LogConsumer(a) => a.on_resume(cx),
         }
     }
 
@@ -348,9 +409,8 @@ impl Actor {
         match self {
             Actor::Producer(a) => a.send(cx),
             Actor::Requester(a) => a.send(cx),
-            Actor::Broker(_) | Actor::Consumer(_) | Actor::Responder(_) | Actor::Script(_) => {
-                return false;
-            }
+            Actor::LogProducer(a) => a.send(cx),
+            _ => return false,
         }
         true
     }
@@ -364,6 +424,9 @@ impl Actor {
             Actor::Requester(a) => a.set(index, value),
             Actor::Responder(a) => a.set(cx, index, value),
             Actor::Script(a) => a.set(index, value),
+            Actor::LogProducer(a) => a.set(cx, index, value),
+            Actor::LogBroker(a) => a.set(cx, index, value),
+            Actor::LogConsumer(a) => a.set(cx, index, value),
         }
     }
 
@@ -383,6 +446,9 @@ impl Actor {
             Actor::Requester(a) => a.clients.len() as u64,
             Actor::Responder(a) => a.workers.buffer.len() as u64 + u64::from(a.calls.n_open()),
             Actor::Script(_) => 0,
+            Actor::LogProducer(a) => u64::from(a.n_held),
+            Actor::LogBroker(a) => a.n_held(),
+            Actor::LogConsumer(a) => a.n_waiting() + u64::from(a.workers.n_busy()),
         }
     }
 
@@ -391,7 +457,8 @@ impl Actor {
         match self {
             Actor::Consumer(a) => Some(&a.workers),
             Actor::Responder(a) => Some(&a.workers),
-            Actor::Producer(_) | Actor::Broker(_) | Actor::Requester(_) | Actor::Script(_) => None,
+            Actor::LogConsumer(a) => Some(&a.workers),
+            _ => None,
         }
     }
 
@@ -399,7 +466,8 @@ impl Actor {
         match self {
             Actor::Consumer(a) => Some(&mut a.workers),
             Actor::Responder(a) => Some(&mut a.workers),
-            Actor::Producer(_) | Actor::Broker(_) | Actor::Requester(_) | Actor::Script(_) => None,
+            Actor::LogConsumer(a) => Some(&mut a.workers),
+            _ => None,
         }
     }
 }

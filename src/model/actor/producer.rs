@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 use crate::kernel::random::sample;
 use crate::kernel::{SimSpan, SimTime};
-use crate::model::actor::arrivals::{Arrivals, BatchLaw, batch, next_arrival};
+use crate::model::actor::arrivals::{Arrivals, BatchLaw, Source, batch, next_arrival};
 use crate::model::actor::broker::topology::{self, Marks};
 use crate::model::command::Node;
 use crate::model::fact::{Cause, Fact, Why};
@@ -193,6 +193,24 @@ params! {
     }
 }
 
+impl ProducerParams {
+    /// What decides when messages come.
+    pub fn source(&self) -> Source<'_> {
+        Source {
+            rate: self.rate,
+            arrivals: self.arrivals,
+            gaps: self.gaps,
+            gap_variation: self.gap_variation,
+            burst: self.burst,
+            burst_law: self.burst_law,
+            period: self.period,
+            on: self.on,
+            off: self.off,
+            times: &self.times.0,
+        }
+    }
+}
+
 /// Most messages that wait in a producer's memory.
 pub const MAX_OUTBOX: u32 = 100_000;
 
@@ -280,7 +298,7 @@ impl Producer {
     /// A message comes, or one is due again.
     pub fn on_wake(&mut self, cx: &mut Ctx<'_>) {
         while self.next_at.is_some_and(|at| at <= cx.now()) {
-            let n = batch(cx, &self.params, self.n_arrivals);
+            let n = batch(cx, &self.params.source(), self.n_arrivals);
             for _ in 0..n {
                 self.make(cx);
             }
@@ -386,7 +404,7 @@ impl Producer {
 
     fn schedule(&mut self, cx: &Ctx<'_>, last: SimTime) {
         let over = self.params.limit.0 != u32::MAX && u64::from(self.params.limit.0) <= self.n_made;
-        let next = next_arrival(cx, &self.params, last, self.n_arrivals);
+        let next = next_arrival(cx, &self.params.source(), last, self.n_arrivals);
         self.next_at = if over { None } else { next };
     }
 

@@ -82,6 +82,12 @@ impl Committer {
         self.commit()
     }
 
+    /// A poll returns what is below `position`; answers the offset to commit, if any.
+    pub fn on_batch_to(&mut self, position: u64) -> Option<u64> {
+        self.position = self.position.max(position);
+        self.on_batch(0)
+    }
+
     /// The work on the message at `offset` begins; answers the offset to commit, if any.
     pub fn on_begin(&mut self, offset: u64) -> Option<u64> {
         match self.policy {
@@ -109,6 +115,15 @@ impl Committer {
         };
         self.stored = done;
         if commits { self.commit() } else { None }
+    }
+
+    /// The partition is given up in an orderly way: answers the offset to commit, if any. All that
+    /// polls returned is done, since partitions are given up between polls.
+    pub fn on_revoke(&mut self) -> Option<u64> {
+        if let CommitPolicy::AutoInPoll { .. } = self.policy {
+            self.stored = self.position;
+        }
+        self.commit()
     }
 
     /// The timer: answers the offset to commit, if any.

@@ -90,6 +90,8 @@ pub enum Output {
     MaxPollExceeded,
     /// It leaves.
     Left,
+    /// The application has polled.
+    Polled,
 }
 
 /// Figures for charts.
@@ -185,6 +187,47 @@ impl GroupMember {
         self.next_poll = self.next_poll.map(|at| at.max(until));
     }
 
+    /// Its work takes a time that is not known: it does not poll until `resume`, but it beats.
+    pub fn hold(&mut self) {
+        self.stall(SimTime::MAX);
+    }
+
+    /// Its work is over: it polls when it would have polled without it, or now.
+    pub fn resume(&mut self, now: SimTime) {
+        self.busy_until = now;
+        if self.phase == Phase::Working {
+            let due = self.last_poll.saturating_add(self.config.poll);
+            self.next_poll = Some(due.max(now));
+        }
+    }
+
+    /// Inside a poll that found nothing: it looks again then at the latest.
+    pub fn wait_until(&mut self, at: SimTime) {
+        if self.phase == Phase::Working && !self.must_join {
+            self.next_poll = Some(at);
+        }
+    }
+
+    /// An answer is lost, or the coordinator was: whoever waits for it asks again.
+    pub fn ask_again(&mut self, now: SimTime) {
+        if matches!(self.phase, Phase::Joining | Phase::Syncing) {
+            self.phase = Phase::Working;
+            self.must_join = true;
+            self.last_poll = now;
+            self.next_poll = Some(now);
+        }
+    }
+
+    /// Its topic has more partitions now: with its next poll it joins again, so that they are
+    /// given out.
+    pub fn topic_grew(&mut self, n_partitions: u32, now: SimTime) {
+        self.config.n_partitions = vec![n_partitions];
+        self.must_join = true;
+        if self.next_poll.is_some() {
+            self.next_poll = Some(now.max(self.busy_until));
+        }
+    }
+
     /// It ends; a static member says nothing, so that it may come back to its place.
     pub fn close(&mut self, out: &mut Vec<Output>) {
         if self.config.instance.is_none() {
@@ -199,6 +242,21 @@ impl GroupMember {
     pub fn gauges(&self) -> MemberGauges {
         let n_owned = self.owned.len() as u32;
         MemberGauges { phase: self.phase, generation: self.generation, n_owned }
+    }
+
+    /// Whether a poll is due.
+    pub fn poll_is_due(&self, now: SimTime) -> bool {
+        self.next_poll.is_some_and(|at| at <= now)
+    }
+
+    /// Whether it joins with its next poll.
+    pub fn must_join(&self) -> bool {
+        self.must_join
+    }
+
+    /// Its generation; `None` outside the group.
+    pub fn generation(&self) -> Option<u32> {
+        self.generation
     }
 
     /// Its id, if the coordinator has given it one.
@@ -234,7 +292,7 @@ impl GroupMember {
         self.generation = Some(generation);
         self.phase = Phase::Syncing;
         let assignor = self.config.assignor;
-        let assignment = match is_leader {
+        let assignment = match is_leader && !members.is_empty() {
             true => assignor.assign(&self.config.n_partitions, &members),
             false => Vec::new(),
         };
@@ -288,6 +346,7 @@ impl GroupMember {
         self.last_poll = now;
         if !self.must_join {
             self.next_poll = Some(now.saturating_add(self.config.poll));
+            out.push(Output::Polled);
             return;
         }
         let gives_up = !self.config.assignor.is_cooperative() && !self.owned.is_empty();

@@ -30,6 +30,8 @@ pub struct Pending<M> {
     limit: u32,
     /// A record did not fit: nothing more comes in.
     is_closed: bool,
+    /// How many of its records [`Accumulator::show_held`] has shown.
+    n_shown: u32,
 }
 
 impl<M> Pending<M> {
@@ -157,6 +159,50 @@ impl<M: Copy> Accumulator<M> {
         }
     }
 
+    /// The topic has more partitions now.
+    pub fn grow(&mut self, n_partitions: u32) {
+        while (self.queues.len() as u32) < n_partitions {
+            self.queues.push(VecDeque::new());
+        }
+        self.partitioner.grow(n_partitions);
+    }
+
+    /// Its process stood still for so long: batches are younger by it.
+    pub fn postpone(&mut self, span: SimSpan) {
+        for batch in self.queues.iter_mut().flatten() {
+            batch.since += span;
+        }
+    }
+
+    /// Shows the records of every batch that is ready, and has not been shown, because it may not
+    /// leave yet.
+    pub fn show_held(&mut self, now: SimTime, mut see: impl FnMut(&NewRecord<M>)) {
+        let linger = self.linger;
+        for queue in &mut self.queues {
+            let n = queue.len();
+            for (place, batch) in queue.iter_mut().enumerate() {
+                let is_old = batch.since.saturating_add(linger) <= now;
+                if place + 1 == n && !batch.is_full() && !is_old {
+                    break;
+                }
+                batch.records[batch.n_shown as usize..].iter().for_each(&mut see);
+                batch.n_shown = batch.records.len() as u32;
+            }
+        }
+    }
+
+    /// When the next batch is old enough to leave that has not been shown.
+    pub fn next_held(&self) -> Option<SimTime> {
+        let last = self.queues.iter().filter_map(VecDeque::back);
+        let young = last.filter(|batch| batch.n_shown < batch.records.len() as u32);
+        young.map(|batch| batch.since.saturating_add(self.linger)).min()
+    }
+
+    /// Every record that waits.
+    pub fn records(&self) -> impl Iterator<Item = &NewRecord<M>> {
+        self.queues.iter().flatten().flat_map(|batch| &batch.records)
+    }
+
     /// Gives a sent batch back, so that its memory is used again.
     pub fn recycle(&mut self, batch: Pending<M>) {
         if self.spares.len() < SPARES_LIMIT {
@@ -247,7 +293,14 @@ impl<M: Copy> Accumulator<M> {
         let limit = self.partitioner.batch_bytes.max(shape.reserved_bytes());
         let mut records = self.spares.pop().unwrap_or_default();
         records.push(NewRecord { bytes: own, ..record });
-        queue.push_back(Pending { records, bytes, since: now, limit, is_closed: false });
+        queue.push_back(Pending {
+            records,
+            bytes,
+            since: now,
+            limit,
+            is_closed: false,
+            n_shown: 0,
+        });
         bytes
     }
 

@@ -68,6 +68,8 @@ pub struct FetchLimits {
     pub min_bytes: u32,
     /// Most bytes of an answer; one record is always given (`fetch.max.bytes`).
     pub max_bytes: u32,
+    /// Most records of an answer.
+    pub max_records: u32,
     /// How long an answer may wait for data (`fetch.max.wait.ms`).
     pub max_wait: SimSpan,
     /// What it sees.
@@ -79,6 +81,7 @@ impl Default for FetchLimits {
         FetchLimits {
             min_bytes: 1,
             max_bytes: 50 << 20,
+            max_records: u32::MAX,
             max_wait: SimSpan::ms(500),
             isolation: Isolation::Uncommitted,
         }
@@ -210,6 +213,58 @@ impl<M: Copy> LogBroker<M> {
         let position = |(partition, offset)| Position { partition, offset, until: offset };
         state.positions.extend(known.map(position));
         state.turn = 0;
+    }
+
+    /// Reads go on elsewhere in one partition, from the next fetch on; what was answered there and
+    /// not taken is forgotten. A partition that the session does not have is added.
+    pub fn seek(&mut self, session: SessionNo, partition: PartitionNo, offset: u64) {
+        self.unpark(session);
+        if self.config.n_partitions <= partition.0 {
+            return;
+        }
+        let Some(state) = self.sessions.get_mut(session.0 as usize) else { return };
+        let position = Position { partition, offset, until: offset };
+        match state.positions.iter_mut().find(|other| other.partition == partition) {
+            Some(place) => *place = position,
+            None => state.positions.push(position),
+        }
+    }
+
+    /// The session does not read a partition any more; a fetch that waits goes on for the others.
+    pub fn forget(&mut self, session: SessionNo, partition: PartitionNo) {
+        if let Some(waiting) = self.parked.get_mut(partition.0 as usize) {
+            waiting.retain(|other| *other != session);
+        }
+        let Some(state) = self.sessions.get_mut(session.0 as usize) else { return };
+        state.positions.retain(|position| position.partition != partition);
+    }
+
+    /// A fetch that waits is given up.
+    pub fn give_up(&mut self, session: SessionNo) {
+        self.unpark(session);
+    }
+
+    /// What a session asks for from its next fetch on.
+    pub fn limit(&mut self, session: SessionNo, limits: FetchLimits) {
+        if let Some(state) = self.sessions.get_mut(session.0 as usize) {
+            state.limits = limits;
+        }
+    }
+
+    /// One more partition, empty. Panics at the limit of partitions.
+    pub fn add_partition(&mut self) {
+        assert!(self.config.n_partitions < PARTITIONS_LIMIT);
+        self.config.n_partitions += 1;
+        self.partitions.push(Partition::new(self.config.partition, self.config.n_replicas));
+        self.parked.push(Vec::new());
+    }
+
+    /// How partitions are kept, from now on.
+    pub fn configure(&mut self, partition: PartitionConfig) {
+        self.config.partition = partition;
+        for state in &mut self.partitions {
+            state.configure(partition);
+        }
     }
 
     /// A consumer asks for data: answered now, or parked until there is enough or too late.
@@ -398,6 +453,7 @@ impl<M: Copy> LogBroker<M> {
         let Some(state) = self.sessions.get_mut(session.0 as usize) else { return };
         let n = state.positions.len() as u32;
         let mut bytes = 0;
+        let mut n_left = state.limits.max_records;
         for step in 0..n {
             let position = &mut state.positions[((state.turn + step) % n) as usize];
             let partition = &self.partitions[position.partition.0 as usize];
@@ -406,9 +462,11 @@ impl<M: Copy> LogBroker<M> {
             let Some(leader) = partition.leading() else { continue };
             for record in leader.log.read(position.offset, end) {
                 let more = bytes + u64::from(record.bytes);
-                if u64::from(state.limits.max_bytes) < more && 0 < bytes {
+                let is_too_much = u64::from(state.limits.max_bytes) < more && 0 < bytes;
+                if is_too_much || n_left == 0 {
                     break;
                 }
+                n_left -= 1;
                 bytes = more;
                 position.until = record.offset + 1;
             }

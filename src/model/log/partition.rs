@@ -263,6 +263,27 @@ impl<M: Copy> Partition<M> {
         Ok((offset, ended))
     }
 
+    /// How it is kept from now on.
+    pub fn configure(&mut self, config: PartitionConfig) {
+        self.config = config;
+        for replica in &mut self.replicas {
+            replica.log.config = config.log;
+        }
+    }
+
+    /// Compacts every live replica below its active segment; answers how many records of the
+    /// leader's log went.
+    pub fn compact(&mut self, now: SimTime) -> u32 {
+        let mut n_gone = 0;
+        for (number, replica) in self.replicas.iter_mut().enumerate() {
+            if replica.is_alive {
+                let n = replica.log.compact(now);
+                n_gone = if self.leader == Some(ReplicaNo(number as u8)) { n } else { n_gone };
+            }
+        }
+        n_gone
+    }
+
     /// Deletes what the retention rules say on every live replica; answers how many segments.
     pub fn retain(&mut self, now: SimTime) -> u32 {
         let mut n_deleted = 0;

@@ -64,6 +64,13 @@ pub enum Sending {
         partition: u32,
         /// The request.
         request: Produce,
+        /// Whether it was sent before.
+        is_again: bool,
+    },
+    /// The batch waits before it is sent again.
+    Delayed {
+        /// Its ticket.
+        ticket: u64,
     },
     /// The batch is acknowledged; with `acks=0` it is believed so.
     Acked {
@@ -133,6 +140,11 @@ pub struct Sender<M> {
     n_requests: u64,
     /// Room for drained batches; empty between calls.
     drained: Vec<Drained<M>>,
+    /// Messages of the batches that `Acked` and `Failed` speak of, in that order, for the caller
+    /// to take out. Kept only when `keeps_settled`.
+    pub settled: Vec<M>,
+    /// Whether the caller takes `settled` out.
+    pub keeps_settled: bool,
 }
 
 impl<M: Copy> Sender<M> {
@@ -155,7 +167,48 @@ impl<M: Copy> Sender<M> {
             n_tickets: 0,
             n_requests: 0,
             drained: Vec::new(),
+            settled: Vec::new(),
+            keeps_settled: false,
         }
+    }
+
+    /// It goes on under a new epoch: it is another incarnation of its producer.
+    pub fn begin_epoch(&mut self, epoch: u16) {
+        self.epoch = epoch;
+    }
+
+    /// Its epoch.
+    pub fn epoch(&self) -> u16 {
+        self.epoch
+    }
+
+    /// The topic has more partitions now.
+    pub fn grow(&mut self, n_partitions: u32) {
+        self.accumulator.grow(n_partitions);
+        self.sequences.resize(n_partitions as usize, 0);
+        self.n_batches.resize(n_partitions as usize, 0);
+    }
+
+    /// The connection is gone: everything on its way is sent again after a pause.
+    pub fn on_disconnect(&mut self, now: SimTime, out: &mut Vec<Sending>) {
+        for index in 0..self.unsettled.len() {
+            if let Flight::Sent { request, .. } = self.unsettled[index].flight {
+                self.answered(request);
+                self.back_off(now, index);
+                out.push(Sending::Delayed { ticket: self.unsettled[index].ticket });
+            }
+        }
+    }
+
+    /// Its process stood still for so long: all its times move.
+    pub fn postpone(&mut self, span: SimSpan) {
+        for unsettled in &mut self.unsettled {
+            match &mut unsettled.flight {
+                Flight::Sent { until, .. } | Flight::Backoff { until } => *until += span,
+            }
+            unsettled.batch.since += span;
+        }
+        self.accumulator.postpone(span);
     }
 
     /// Takes a record; see [`Accumulator::append`]. It leaves with the next `on_wake` that is due.
@@ -187,7 +240,10 @@ impl<M: Copy> Sender<M> {
                 let n = self.settle(index);
                 out.push(Sending::Acked { ticket, n });
             }
-            Err(error) if self.may_retry(index, error) => self.back_off(now, index),
+            Err(error) if self.may_retry(index, error) => {
+                self.back_off(now, index);
+                out.push(Sending::Delayed { ticket });
+            }
             Err(_) => self.fail(index, out),
         }
     }
@@ -205,6 +261,7 @@ impl<M: Copy> Sender<M> {
             {
                 self.answered(request);
                 self.back_off(now, index);
+                out.push(Sending::Delayed { ticket: self.unsettled[index].ticket });
             }
         }
         if self.has_room() {
@@ -244,6 +301,21 @@ impl<M: Copy> Sender<M> {
     pub fn batch(&self, ticket: u64) -> &[NewRecord<M>] {
         let found = self.unsettled.binary_search_by_key(&ticket, |u| u.ticket);
         found.map_or(&[], |index| &self.unsettled[index].batch.records)
+    }
+
+    /// What waits for company or for room.
+    pub fn accumulator(&self) -> &Accumulator<M> {
+        &self.accumulator
+    }
+
+    /// The same, to be changed.
+    pub fn accumulator_mut(&mut self) -> &mut Accumulator<M> {
+        &mut self.accumulator
+    }
+
+    /// Every record that is sent and not settled.
+    pub fn unsettled(&self) -> impl Iterator<Item = &NewRecord<M>> {
+        self.unsettled.iter().flat_map(|unsettled| &unsettled.batch.records)
     }
 
     fn send_again(&mut self, now: SimTime, out: &mut Vec<Sending>) {
@@ -286,9 +358,9 @@ impl<M: Copy> Sender<M> {
 
     /// Without acknowledgements everything that is sent is believed to be stored.
     fn believe(&mut self, out: &mut Vec<Sending>) {
-        while let Some(index) = self.unsettled.len().checked_sub(1) {
-            let ticket = self.unsettled[index].ticket;
-            let n = self.settle(index);
+        while let Some(first) = self.unsettled.first() {
+            let ticket = first.ticket;
+            let n = self.settle(0);
             out.push(Sending::Acked { ticket, n });
         }
     }
@@ -298,9 +370,9 @@ impl<M: Copy> Sender<M> {
         let unsettled = &mut self.unsettled[index];
         unsettled.flight = Flight::Sent { request: self.n_requests + 1, until };
         unsettled.n_tries += 1;
-        let Unsettled { ticket, partition, stamp, .. } = *unsettled;
+        let Unsettled { ticket, partition, stamp, n_tries, .. } = *unsettled;
         let request = Produce { acks: self.config.acks, ticket, stamp };
-        out.push(Sending::Send { partition, request });
+        out.push(Sending::Send { partition, request, is_again: 1 < n_tries });
     }
 
     /// What was sent since the last request makes one.
@@ -348,6 +420,9 @@ impl<M: Copy> Sender<M> {
     fn settle(&mut self, index: usize) -> u32 {
         let Unsettled { batch, .. } = self.unsettled.remove(index);
         let n = batch.records.len() as u32;
+        if self.keeps_settled {
+            self.settled.extend(batch.records.iter().map(|record| record.message));
+        }
         self.accumulator.recycle(batch);
         n
     }
@@ -391,7 +466,8 @@ impl<M: Copy> Sender<M> {
         is_muted(&self.unsettled, partition, n_batches, self.config.window())
     }
 
-    fn has_room(&self) -> bool {
+    /// Whether another request may be on its way.
+    pub fn has_room(&self) -> bool {
         (self.requests.len() as u32) < self.config.max_in_flight
     }
 
@@ -468,6 +544,7 @@ mod tests {
             self.sender.on_wake(now, &mut out);
             while !out.is_empty() {
                 match out.remove(0) {
+                    Sending::Delayed { .. } => {}
                     Sending::Acked { n, .. } => self.acked += n,
                     Sending::Failed { n, .. } => self.failed += n,
                     Sending::Send { request, .. } => {

@@ -40,6 +40,15 @@ impl StickyPartitioner {
         self.available.extend((0..self.n_partitions).filter(|p| is_available(*p)));
     }
 
+    /// The topic has more partitions now, all with a leader.
+    pub fn grow(&mut self, n_partitions: u32) {
+        if self.n_partitions < n_partitions {
+            self.available.extend(self.n_partitions..n_partitions);
+            self.n_partitions = n_partitions;
+            self.cumulative.clear();
+        }
+    }
+
     /// Takes the lengths of the partitions' queues; a short queue is chosen more often.
     ///
     /// Equal lengths, or fewer than two, are as good as none. Source: `updatePartitionLoadStats`.

@@ -338,7 +338,7 @@ impl<'a> Replay<'a> {
                 self.ownership.lost(self.ms, name, |_| true);
                 json!({ "event": "leave", "member": name })
             }
-            Output::Send(_) => return,
+            Output::Send(_) | Output::Polled => return,
         };
         self.note(event);
     }

@@ -1,0 +1,619 @@
+//! The producer of a log broker: makes messages, gathers them in batches, sends these, again if
+//! need be.
+//!
+//! It models arrivals, keys, the partitioner, `linger.ms` and `batch.size`, `acks`, retries and
+//! idempotence. It leaves out its own memory's limit, compression and metadata requests: it knows
+//! the topic before the clock starts. Read `docs/models/log-broker.md` before editing.
+
+use std::collections::VecDeque;
+
+use crate::kernel::{SimSpan, SimTime};
+use crate::model::actor::arrivals::{Arrivals, BatchLaw, Source, batch, next_arrival};
+use crate::model::command::Node;
+use crate::model::fact::{Cause, Fact, Why};
+use crate::model::ground::{Ctx, Purpose};
+use crate::model::log::{
+    Acks, Content, Key, NewRecord, Produce, ProduceError, ProducerId, Sender, SenderConfig,
+    Sending, partition_of_key,
+};
+use crate::model::log_parcel::{LogParcel, MAX_PARTITIONS, ProduceRecord, shape_of};
+use crate::model::message::{Message, Parcel};
+use crate::model::spread::Spread;
+use crate::param::{Amount, Bytes, Ppm, Rate, Reason, Spans, Value};
+
+choices! {
+    /// What a producer waits for.
+    pub enum AckWish {
+        /// Nothing.
+        None = "0" ("nothing", "不等待"),
+        /// The leader.
+        Leader = "1" ("the leader", "首领副本"),
+        /// All replicas in sync.
+        All = "all" ("all in sync", "全部同步副本"),
+    }
+}
+
+params! {
+    /// What a producer of a log broker does.
+    pub struct LogProducerParams for "log-producer" {
+        /// Mean number of messages per second.
+        rate: Rate = Rate::per_s(30), range Rate(0) => Rate::per_s(10_000_000), scale log,
+            slider Rate::per_s(1) => Rate::per_s(10_000), applies live,
+            name ("Rate", "速率"),
+            help ("Messages per second, on average.", "平均每秒的消息数。"),
+            source "arrival rate, Kendall's notation";
+        /// How arrivals follow each other.
+        arrivals: Arrivals = Arrivals::Poisson, choice, applies live,
+            name ("Arrivals", "到达方式"),
+            help ("Whether messages come at random, evenly, or in bursts.", "消息随机、均匀还是成批到来。"),
+            source "arrival process, Kendall's notation";
+        /// How many messages come together.
+        burst: Amount = Amount(1), range Amount(1) => Amount(10_000), scale log,
+            slider Amount(1) => Amount(1_000), applies live,
+            name ("Messages at once", "每批条数"),
+            help ("How many messages each arrival brings.", "每次到达带来的消息数。"),
+            source "batch arrivals, M^X/M/1";
+        /// Time between bursts.
+        period: SimSpan = SimSpan::s(1), range SimSpan::us(1) => SimSpan::s(86_400), scale log,
+            slider SimSpan::ms(10) => SimSpan::s(60), applies live,
+            name ("Time between bursts", "突发间隔"),
+            help ("With arrivals set to bursts: one burst each period.", "到达方式为“突发”时，每个周期一批。"),
+            source "our own model of periodic load";
+        /// Length of the sending phase.
+        on: SimSpan = SimSpan::s(1), range SimSpan::ZERO => SimSpan::s(86_400), scale log,
+            slider SimSpan::ms(10) => SimSpan::s(60), applies live,
+            name ("On for", "发送时长"),
+            help ("With arrivals set to on and off: how long it sends.", "到达方式为“时通时断”时，持续发送的时长。"),
+            source "on/off source";
+        /// Length of the silent phase.
+        off: SimSpan = SimSpan::s(1), range SimSpan::ZERO => SimSpan::s(86_400), scale log,
+            slider SimSpan::ms(10) => SimSpan::s(60), applies live,
+            name ("Off for", "静默时长"),
+            help ("With arrivals set to on and off: how long it is silent.", "到达方式为“时通时断”时，静默的时长。"),
+            source "on/off source";
+        /// Times of arrival since the start.
+        times: Spans = Spans::NONE, spans 100_000, applies restart,
+            name ("Recorded times", "录制的时刻"),
+            help ("With arrivals set to recorded times: when each message comes.",
+                "到达方式为“录制的时刻”时，每条消息到来的时刻。"),
+            source "trace-driven simulation";
+        /// After how many messages it stops.
+        limit: Amount = Amount::UNLIMITED, range Amount(0) => Amount::UNLIMITED, scale log,
+            slider Amount(1) => Amount(100_000), applies live,
+            name ("Stop after", "总条数"),
+            help ("It sends no more than this.", "最多发送这么多条。"),
+            source "our own model";
+        /// Size of a body.
+        size: Bytes = Bytes(256), range Bytes(1) => Bytes(1_000_000), scale log,
+            slider Bytes(1) => Bytes(100_000), applies live,
+            name ("Size", "大小"),
+            help ("Bytes of a message.", "消息的字节数。"),
+            source "our own model";
+        /// How many different keys there are.
+        keys: Amount = Amount(0), range Amount(0) => Amount(1_000_000), scale log,
+            slider Amount(0) => Amount(1_000), applies live,
+            name ("Keys", "键的个数"),
+            help ("Keys are order-1, order-2 ... with equal chance; 0: no key.",
+                "键为 order-1、order-2……等概率；0 表示无键。"),
+            source "Kafka, ProducerRecord key";
+        /// Share of the messages that have the first key whatever `keys` says.
+        hot: Ppm = Ppm(0), range Ppm(0) => Ppm(1_000_000), step Ppm(10_000), applies live,
+            name ("Hot key's share", "热点键占比"),
+            help ("This share of the messages has the key order-1.", "这一比例的消息使用键 order-1。"),
+            source "our own model of skew";
+        /// What it waits for.
+        acks: AckWish = AckWish::All, choice, applies restart,
+            name ("acks", "acks"),
+            help ("Who must have a batch before it counts as sent.", "批次由谁保存后才算发送成功。"),
+            source "Kafka acks";
+        /// Whether repeated batches are recognised.
+        idempotence: bool = true, switch, applies restart,
+            name ("Idempotence", "幂等"),
+            help ("A batch that is sent again is stored once.", "重复发送的批次只保存一次。"),
+            source "Kafka enable.idempotence, KIP-98";
+        /// How long a batch waits for company.
+        linger: SimSpan = SimSpan::ZERO, range SimSpan::ZERO => SimSpan::s(60), scale log,
+            slider SimSpan::us(100) => SimSpan::s(1), applies live,
+            name ("Linger", "linger"),
+            help ("How long a batch waits for more messages.", "批次等待更多消息的时间。"),
+            source "Kafka linger.ms";
+        /// Most bytes of a batch.
+        batch_size: Bytes = Bytes(16_384), range Bytes(1) => Bytes(524_288), scale log,
+            slider Bytes(1) => Bytes(524_288), applies restart,
+            name ("Batch size", "批次大小"),
+            help ("Bytes after which a batch is full.", "批次达到这么多字节即满。"),
+            source "Kafka batch.size";
+        /// Most requests on their way.
+        in_flight: Amount = Amount(5), range Amount(1) => Amount(1_000), scale log,
+            slider Amount(1) => Amount(20), applies live,
+            name ("In flight, at most", "在途请求上限"),
+            help ("Requests that may be unanswered at once.", "同时未应答的请求数。"),
+            source "Kafka max.in.flight.requests.per.connection";
+        /// How often a batch is sent again.
+        retries: Amount = Amount::UNLIMITED, range Amount(0) => Amount::UNLIMITED, scale log,
+            slider Amount(0) => Amount(20), applies live,
+            name ("Retries", "重试次数"),
+            help ("How often a batch is sent again.", "批次最多重发几次。"),
+            source "Kafka retries";
+        /// How long an answer is waited for.
+        request_timeout: SimSpan = SimSpan::s(30), range SimSpan::us(1) => SimSpan::s(3_600), scale log,
+            slider SimSpan::ms(10) => SimSpan::s(60), applies live,
+            name ("Request timeout", "请求超时"),
+            help ("How long it waits before a batch is sent again.", "等待应答多久后重发。"),
+            source "Kafka request.timeout.ms";
+        /// When a batch is given up.
+        delivery_timeout: SimSpan = SimSpan::s(120), range SimSpan::us(1) => SimSpan::s(86_400), scale log,
+            slider SimSpan::ms(100) => SimSpan::s(600), applies live,
+            name ("Delivery timeout", "投递超时"),
+            help ("How old a batch gets before it is given up.", "批次存在多久后放弃。"),
+            source "Kafka delivery.timeout.ms";
+        /// Pause before the first retry.
+        backoff: SimSpan = SimSpan::ms(100), range SimSpan::ZERO => SimSpan::s(60), scale log,
+            slider SimSpan::ms(1) => SimSpan::s(10), applies live,
+            name ("Retry pause", "重试间隔"),
+            help ("Pause before a retry; it doubles up to 1 s.", "重试前的停顿，逐次加倍至 1 s。"),
+            source "Kafka retry.backoff.ms, retry.backoff.max.ms";
+    }
+}
+
+/// Most messages in a producer's memory; one more is dropped.
+pub const MAX_BUFFERED: u32 = 1_000_000;
+
+/// A producer of a log broker.
+#[derive(Clone, PartialEq, Debug)]
+pub struct LogProducer {
+    /// Its settings.
+    pub params: LogProducerParams,
+    /// Its batches.
+    pub sender: Sender<Message>,
+    /// When the next message comes.
+    pub next_at: Option<SimTime>,
+    /// How many messages it made.
+    pub n_made: u64,
+    /// Records that wait for the channel to take them.
+    pub outgoing: VecDeque<ProduceRecord>,
+    /// Messages in its memory.
+    pub n_held: u32,
+    n_arrivals: u64,
+    n_draws: u64,
+    n_partitions: u32,
+    is_connected: bool,
+    is_blocked: bool,
+    sendings: Vec<Sending>,
+}
+
+impl LogProducer {
+    /// A producer that has not begun.
+    pub fn new(params: LogProducerParams) -> LogProducer {
+        let sender = new_sender(&params, 1, None);
+        LogProducer {
+            params,
+            sender,
+            next_at: None,
+            n_made: 0,
+            outgoing: VecDeque::new(),
+            n_held: 0,
+            n_arrivals: 0,
+            n_draws: 0,
+            n_partitions: 1,
+            is_connected: true,
+            is_blocked: false,
+            sendings: Vec::new(),
+        }
+    }
+
+    /// It knows the topic before the clock starts.
+    pub fn told_topic(&mut self, n_partitions: u32) {
+        self.n_partitions = n_partitions;
+    }
+
+    /// The run begins.
+    pub fn on_start(&mut self, cx: &mut Ctx<'_>) {
+        self.sender = new_sender(&self.params, self.n_partitions, Some(u64::from(cx.me.0) + 1));
+        self.schedule(cx, cx.now());
+    }
+
+    /// A parcel came back.
+    pub fn on_message(&mut self, cx: &mut Ctx<'_>, parcel: Parcel) {
+        let now = cx.now();
+        match parcel {
+            Parcel::Log(LogParcel::Produced { ticket, result }) => {
+                self.on_answer(cx, ticket, result);
+            }
+            Parcel::Log(LogParcel::Topic { n_partitions }) => {
+                self.n_partitions = u32::from(n_partitions).min(MAX_PARTITIONS);
+                self.sender.grow(self.n_partitions);
+            }
+            Parcel::Closed => {
+                self.is_connected = false;
+                self.outgoing_of_the_dead(cx);
+                let mut out = std::mem::take(&mut self.sendings);
+                self.sender.on_disconnect(now, &mut out);
+                self.sendings = out;
+                self.carry_out(cx);
+            }
+            Parcel::Opened => {
+                self.is_connected = true;
+                self.drive(cx);
+            }
+            _ => {}
+        }
+    }
+
+    /// A message comes, or a batch is ready, late or too old.
+    pub fn on_wake(&mut self, cx: &mut Ctx<'_>) {
+        while self.next_at.is_some_and(|at| at <= cx.now()) {
+            let n = batch(cx, &self.params.source(), self.n_arrivals);
+            for _ in 0..n {
+                self.make(cx);
+            }
+            self.n_arrivals += 1;
+            self.schedule(cx, cx.now());
+        }
+        self.drive(cx);
+    }
+
+    /// The channel takes records again.
+    pub fn on_writable(&mut self, cx: &mut Ctx<'_>) {
+        if std::mem::take(&mut self.is_blocked) {
+            cx.fact(Fact::Unblocked { actor: cx.me });
+        }
+        self.flush(cx);
+        self.drive(cx);
+    }
+
+    /// The next arrival, or the sender's next deed.
+    pub fn next_wake(&self) -> Option<SimTime> {
+        let held = if self.may_send() { None } else { self.sender.accumulator().next_held() };
+        let sends = self.sender.next_wake().filter(|_| self.is_connected);
+        [self.next_at, sends, held].into_iter().flatten().min()
+    }
+
+    /// Sends one message now, by hand.
+    pub fn send(&mut self, cx: &mut Ctx<'_>) {
+        self.make(cx);
+        self.drive(cx);
+    }
+
+    /// Its process dies: what it had not sent, or not heard of, is gone with it.
+    pub fn on_crash(&mut self, cx: &mut Ctx<'_>) {
+        let at = Node::Actor(cx.me);
+        let waiting = self.sender.accumulator().records().chain(self.sender.unsettled());
+        for record in waiting {
+            cx.fact(Fact::Dropped { msg: record.message.id, at, why: Why::Crash });
+        }
+        self.outgoing_of_the_dead(cx);
+        self.n_held = 0;
+        self.next_at = None;
+        self.is_blocked = false;
+        // Its next incarnation begins anew at the broker, too.
+        let epoch = self.sender.epoch().wrapping_add(1);
+        let id = u64::from(cx.me.0) + 1;
+        self.sender = new_sender(&self.params, self.n_partitions, Some(id));
+        self.sender.begin_epoch(epoch);
+    }
+
+    /// It starts anew; recorded arrivals that it missed are missed.
+    pub fn on_restart(&mut self, cx: &mut Ctx<'_>) {
+        self.is_connected = true;
+        if self.params.arrivals == Arrivals::Times {
+            let now = SimSpan::ns(cx.now().ns());
+            self.n_arrivals = self.params.times.0.partition_point(|at| *at < now) as u64;
+        } else {
+            self.n_arrivals += 1;
+        }
+        self.schedule(cx, cx.now());
+    }
+
+    /// All its times move by `span`: the process stood still for so long.
+    pub fn postpone(&mut self, span: SimSpan) {
+        if let Some(at) = &mut self.next_at {
+            *at += span;
+        }
+        self.sender.postpone(span);
+    }
+
+    /// Changes a live parameter; the wait for the next arrival shrinks or grows with the rate.
+    pub fn set(&mut self, cx: &mut Ctx<'_>, index: u8, value: &Value) -> Result<(), Reason> {
+        let before = (self.params.rate, self.params.arrivals, self.params.limit);
+        self.params.set(index, value)?;
+        self.sender.config = config(&self.params, self.sender.config.idempotent);
+        self.sender.accumulator_mut().linger = self.params.linger;
+        if before != (self.params.rate, self.params.arrivals, self.params.limit) {
+            self.schedule(cx, cx.now());
+        }
+        self.drive(cx);
+        Ok(())
+    }
+
+    fn may_send(&self) -> bool {
+        self.is_connected && self.outgoing.is_empty() && self.sender.has_room()
+    }
+
+    fn schedule(&mut self, cx: &Ctx<'_>, last: SimTime) {
+        let limit = self.params.limit;
+        let over = limit != Amount::UNLIMITED && u64::from(limit.0) <= self.n_made;
+        let next = next_arrival(cx, &self.params.source(), last, self.n_arrivals);
+        self.next_at = if over { None } else { next };
+    }
+
+    /// Makes one message and puts it into a batch.
+    fn make(&mut self, cx: &mut Ctx<'_>) {
+        let limit = self.params.limit;
+        if limit != Amount::UNLIMITED && u64::from(limit.0) <= self.n_made {
+            return;
+        }
+        let bytes = u32::try_from(self.params.size.0).unwrap_or(u32::MAX);
+        let message = cx.new_message(self.key(cx), bytes);
+        self.n_made += 1;
+        cx.fact(Fact::Sent { msg: message.id, by: cx.me, key: message.key, bytes });
+        if MAX_BUFFERED <= self.n_held || cx.n_ports() == 0 {
+            let why = if cx.n_ports() == 0 { Why::Unroutable } else { Why::OutboxFull };
+            cx.fact(Fact::Dropped { msg: message.id, at: Node::Actor(cx.me), why });
+            return;
+        }
+        self.n_held += 1;
+        let key = (message.key != 0).then_some(Key(message.key));
+        let record = NewRecord { at: cx.now(), bytes: 0, key, content: Content::Value, message };
+        let to = key.map(|key| partition_of_number(key.0, self.n_partitions));
+        let n_draws = &mut self.n_draws;
+        let mut draw = || {
+            *n_draws += 1;
+            cx.draw(Purpose::Route, *n_draws).below(1 << 31) as u32
+        };
+        self.sender.append(cx.now(), to, shape_of(&message), record, &mut draw);
+        let cause = if self.may_send() { Cause::Linger } else { Cause::InFlight };
+        if cause == Cause::InFlight || !self.params.linger.is_zero() {
+            cx.fact(Fact::Held { msg: message.id, cause });
+        }
+    }
+
+    fn key(&self, cx: &Ctx<'_>) -> u32 {
+        let hot = u64::from(self.params.hot.0);
+        if 0 < hot && cx.draw(Purpose::Batch, self.n_made).below(1_000_000) < hot {
+            return 1;
+        }
+        match u64::from(self.params.keys.0) {
+            0 => 0,
+            n => cx.draw(Purpose::Key, self.n_made).below(n) as u32 + 1,
+        }
+    }
+
+    /// Lets the sender do what is due, and carries it out.
+    fn drive(&mut self, cx: &mut Ctx<'_>) {
+        let now = cx.now();
+        while self.is_connected && self.sender.next_wake().is_some_and(|at| at <= now) {
+            let mut out = std::mem::take(&mut self.sendings);
+            self.sender.on_wake(now, &mut out);
+            self.sendings = out;
+            self.carry_out(cx);
+        }
+        if !self.may_send() {
+            let held = |record: &NewRecord<Message>| {
+                cx.fact(Fact::Held { msg: record.message.id, cause: Cause::InFlight });
+            };
+            self.sender.accumulator_mut().show_held(now, held);
+        }
+    }
+
+    fn on_answer(&mut self, cx: &mut Ctx<'_>, ticket: u32, result: Result<(), ProduceError>) {
+        let mut out = std::mem::take(&mut self.sendings);
+        self.sender.on_message(cx.now(), u64::from(ticket), result, &mut out);
+        self.sendings = out;
+        self.carry_out(cx);
+        self.drive(cx);
+    }
+
+    /// Turns what the sender says into parcels and facts.
+    fn carry_out(&mut self, cx: &mut Ctx<'_>) {
+        let mut sendings = std::mem::take(&mut self.sendings);
+        let mut settled = std::mem::take(&mut self.sender.settled);
+        let mut place = 0;
+        // Without acknowledgements a batch is settled as it is sent: its records stand there.
+        let mut believed: VecDeque<Batch> = VecDeque::new();
+        for sending in sendings.drain(..) {
+            match sending {
+                Sending::Send { partition, request, is_again } => {
+                    let batch = Batch::of(partition, &request);
+                    if request.acks == Acks::None {
+                        believed.push_back(batch);
+                        continue;
+                    }
+                    let records = self.sender.batch(request.ticket);
+                    for record in records.iter().filter(|_| is_again) {
+                        cx.fact(Fact::Retried { msg: record.message.id, by: cx.me });
+                    }
+                    let messages = records.iter().map(|record| record.message);
+                    batch.queue(&mut self.outgoing, records.len(), messages);
+                }
+                Sending::Delayed { ticket } => {
+                    for record in self.sender.batch(ticket) {
+                        let cause = Cause::Retry;
+                        cx.fact(Fact::Held { msg: record.message.id, cause });
+                    }
+                }
+                Sending::Acked { n, .. } => {
+                    let messages = &settled[place..place + n as usize];
+                    place += n as usize;
+                    match believed.pop_front() {
+                        Some(batch) => {
+                            let n = messages.len();
+                            batch.queue(&mut self.outgoing, n, messages.iter().copied());
+                        }
+                        None => self.release(cx, messages),
+                    }
+                }
+                Sending::Failed { n, .. } => {
+                    let at = Node::Actor(cx.me);
+                    for message in &settled[place..place + n as usize] {
+                        cx.fact(Fact::Dropped { msg: message.id, at, why: Why::GaveUp });
+                    }
+                    place += n as usize;
+                    self.n_held -= n;
+                }
+            }
+        }
+        settled.clear();
+        self.sender.settled = settled;
+        self.sendings = sendings;
+        self.flush(cx);
+    }
+
+    /// A batch is acknowledged: it need not be kept any more.
+    fn release(&mut self, cx: &mut Ctx<'_>, messages: &[Message]) {
+        for message in messages {
+            cx.fact(Fact::Confirmed { msg: message.id, by: cx.me, accepted: true });
+            cx.fact(Fact::Released { msg: message.id, by: cx.me });
+        }
+        self.n_held -= messages.len() as u32;
+    }
+
+    /// Writes what the channel takes.
+    fn flush(&mut self, cx: &mut Ctx<'_>) {
+        while let Some(record) = self.outgoing.front().copied() {
+            let keeps = record.acks != Acks::None;
+            // A batch that was given up meanwhile, or has been stored, is not worth sending.
+            let is_over = keeps && self.sender.batch(u64::from(record.ticket)).is_empty();
+            if !is_over {
+                if self.is_blocked {
+                    return;
+                }
+                if !cx.write(0, Parcel::Log(LogParcel::Produce(record)), keeps) {
+                    self.is_blocked = true;
+                    cx.fact(Fact::Blocked { actor: cx.me });
+                    return;
+                }
+                if !keeps {
+                    self.n_held -= 1;
+                }
+            }
+            self.outgoing.pop_front();
+        }
+    }
+
+    /// Its connection is gone: records of which it keeps no copy are lost with it.
+    fn outgoing_of_the_dead(&mut self, cx: &mut Ctx<'_>) {
+        let at = Node::Actor(cx.me);
+        for record in self.outgoing.drain(..) {
+            if record.acks == Acks::None {
+                self.n_held = self.n_held.saturating_sub(1);
+                cx.fact(Fact::Dropped { msg: record.message.id, at, why: Why::Gone });
+            }
+        }
+    }
+}
+
+/// Where a batch goes.
+#[derive(Clone, Copy, PartialEq, Debug)]
+struct Batch {
+    partition: u8,
+    ticket: u32,
+    acks: Acks,
+    stamp: Option<(u16, u32)>,
+}
+
+impl Batch {
+    fn of(partition: u32, request: &Produce) -> Batch {
+        Batch {
+            partition: partition as u8,
+            ticket: request.ticket as u32,
+            acks: request.acks,
+            stamp: request.stamp.map(|stamp| (stamp.epoch, stamp.sequence)),
+        }
+    }
+
+    /// Puts its `n` records behind what is to be written.
+    fn queue(
+        self,
+        outgoing: &mut VecDeque<ProduceRecord>,
+        n: usize,
+        messages: impl Iterator<Item = Message>,
+    ) {
+        let Batch { partition, ticket, acks, stamp } = self;
+        let n = n as u16;
+        outgoing.extend(messages.zip(0..n).map(|(message, index)| ProduceRecord {
+            ticket,
+            index,
+            n,
+            partition,
+            acks,
+            stamp,
+            message,
+        }));
+    }
+}
+
+impl LogProducerParams {
+    fn source(&self) -> Source<'_> {
+        Source {
+            rate: self.rate,
+            arrivals: self.arrivals,
+            gaps: Spread::Constant,
+            gap_variation: Ppm(0),
+            burst: self.burst,
+            burst_law: BatchLaw::Fixed,
+            period: self.period,
+            on: self.on,
+            off: self.off,
+            times: &self.times.0,
+        }
+    }
+}
+
+/// The partition of key number `key`: the text `order-<key>` is hashed.
+fn partition_of_number(key: u32, n_partitions: u32) -> u32 {
+    let mut text = *b"order-0000000000";
+    let mut digits = [0_u8; 10];
+    let (mut rest, mut n) = (key, 0);
+    while n == 0 || rest != 0 {
+        digits[n] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        n += 1;
+    }
+    for (place, digit) in digits[..n].iter().rev().enumerate() {
+        text[6 + place] = *digit;
+    }
+    partition_of_key(&text[..6 + n], n_partitions)
+}
+
+fn config(params: &LogProducerParams, idempotent: Option<ProducerId>) -> SenderConfig {
+    SenderConfig {
+        acks: match params.acks {
+            AckWish::None => Acks::None,
+            AckWish::Leader => Acks::Leader,
+            AckWish::All => Acks::All,
+        },
+        idempotent,
+        max_in_flight: params.in_flight.0,
+        retries: params.retries.0.min(i32::MAX as u32),
+        request_timeout: params.request_timeout,
+        delivery_timeout: params.delivery_timeout,
+        backoff: params.backoff,
+        ..SenderConfig::default()
+    }
+}
+
+fn new_sender(params: &LogProducerParams, n_partitions: u32, id: Option<u64>) -> Sender<Message> {
+    // Idempotence needs the answers of all replicas in sync.
+    let is_idempotent = params.idempotence && params.acks == AckWish::All;
+    let id = id.filter(|_| is_idempotent).map(ProducerId);
+    let batch_bytes = u32::try_from(params.batch_size.0).unwrap_or(u32::MAX);
+    let mut sender = Sender::new(config(params, id), n_partitions, batch_bytes, params.linger);
+    sender.keeps_settled = true;
+    sender
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::log::partition_of_key;
+
+    #[test]
+    fn keys_are_hashed_as_their_texts() {
+        for key in [1, 7, 10, 21, 99, 1_000_000, u32::MAX] {
+            let text = format!("order-{key}");
+            assert_eq!(partition_of_number(key, 8), partition_of_key(text.as_bytes(), 8));
+        }
+        assert_eq!([partition_of_number(1, 4), partition_of_number(1, 8)], [2, 6]);
+    }
+}

@@ -1,0 +1,297 @@
+//! The log broker's card: groups with their phases, and partitions as tapes with their replicas.
+//!
+//! A tape's end is at the right. Solid is what the first group has not been handed, pale what it
+//! was handed and has not committed; each group has a mark of its own shape where it has committed,
+//! and a line shows the high watermark. With many partitions rows get lower: first without
+//! replicas, then without words.
+
+use crate::model::ActorId;
+use crate::model::group::GroupState;
+use crate::param::{Lang, Text};
+
+use super::cards::Cards;
+use super::draw::{Anchor, Rect, bold, plain, pt, stroke};
+use super::frame::{Card, Life};
+use super::frame_log::{GroupFrame, Logs, ReplicaState, Tape};
+use super::numbers::{count, span};
+use super::tokens::Token;
+use super::words::{Cast, fill};
+
+const CRASHED_AGO: Text = Text::new("crashed {0} ago", "{0} 前崩溃");
+const NODES_DOWN: Text = Text::new("nodes down: {0}", "宕机节点 {0}");
+const EMPTY: Text = Text::new("empty", "空");
+const PREPARING: Text = Text::new("preparing", "准备再均衡");
+const COMPLETING: Text = Text::new("completing", "分配中");
+const STABLE: Text = Text::new("stable", "稳定");
+const GENERATION: Text = Text::new("generation {0}", "第 {0} 代");
+const MEMBERS: Text = Text::new("members {0}", "成员 {0}");
+const LAG: Text = Text::new("lag {0}", "积压 {0}");
+const NOBODY: Text = Text::new("nobody", "无人");
+const NO_LEADER: Text = Text::new("no leader", "无首领");
+const LOG_HOLDS: Text = Text::new("{0}: {1}, lag {2}", "{0}：{1}，积压 {2}");
+
+/// Most groups that have a line of their own.
+pub const GROUP_LINES: u16 = 8;
+/// Height of a group's line.
+const GROUP_LINE: f32 = 17.0;
+
+/// Height of one partition's row when there are so many.
+pub fn row_height(partitions: u16) -> f32 {
+    match partitions {
+        0..=6 => 24.0,
+        7..=10 => 19.0,
+        11..=18 => 15.0,
+        19..=32 => 9.0,
+        _ => 5.0,
+    }
+}
+
+/// Height of a full card.
+pub fn height(partitions: u16, groups: u16) -> f32 {
+    let lines = f32::from(groups.min(GROUP_LINES)) * GROUP_LINE;
+    46.0 + lines + f32::from(partitions.max(1)) * row_height(partitions)
+}
+
+/// What a group is doing, in a word.
+pub fn phase_word(state: GroupState) -> Text {
+    match state {
+        GroupState::Empty => EMPTY,
+        GroupState::PreparingRebalance => PREPARING,
+        GroupState::CompletingRebalance => COMPLETING,
+        GroupState::Stable => STABLE,
+    }
+}
+
+/// A group's name; a consumer without a group goes by its own.
+pub fn group_name(group: &GroupFrame, cast: &Cast, lang: Lang) -> String {
+    match group.single {
+        Some(actor) => cast.name(actor, lang).to_string(),
+        None => group.name.clone(),
+    }
+}
+
+/// A log broker as a sentence, for those who do not see the picture.
+pub fn logs_say(logs: &Logs, cast: &Cast, lang: Lang) -> String {
+    let each = logs.groups.iter().map(|group| {
+        let name = group_name(group, cast, lang);
+        fill(LOG_HOLDS, lang, &[&name, phase_word(group.state).get(lang), &count(group.lag)])
+    });
+    each.collect::<Vec<_>>().join("; ")
+}
+
+/// The colour of a group's marks.
+fn group_ink(group: usize) -> Token {
+    [Token::Accent, Token::Ink, Token::StateAgain, Token::GoodInk][group % 4]
+}
+
+/// Where a row's parts stand.
+#[derive(Clone, Copy)]
+struct Columns {
+    /// The tape.
+    tape: (f32, f32),
+    /// Whether there are words beside it.
+    words: bool,
+    /// From where the replicas stand, if they do.
+    replicas: Option<f32>,
+}
+
+impl Cards<'_, '_> {
+    /// Groups, then partitions.
+    pub(super) fn logs(&mut self, actor: ActorId, card: &Card, rect: Rect, logs: &Logs) {
+        let (x, right) = (rect.x + 12.0, rect.right() - 12.0);
+        let used = self.title(actor, x, rect.y + 20.0, rect.w - 24.0, 14.0) + 10.0;
+        let at = pt(right, rect.y + 20.0);
+        let room = rect.w - 24.0 - used;
+        if let Life::Crashed { ago, .. } = card.life {
+            let text = self.say(CRASHED_AGO, &[&span(ago)]);
+            self.pen.first(at, Anchor::End, plain(12.0, Token::BadInk), room, &[&text]);
+        } else if logs.n_down != 0 {
+            let text = self.say(NODES_DOWN, &[&count(u64::from(logs.n_down))]);
+            self.pen.first(at, Anchor::End, plain(12.0, Token::BadInk), room, &[&text]);
+        }
+        let mut y = rect.y + 30.0;
+        let least = f32::from(logs.tapes.len() as u16) * 3.0;
+        let shown = ((rect.bottom() - 10.0 - least - y) / GROUP_LINE).floor().max(0.0) as usize;
+        for (n, group) in logs.groups.iter().enumerate().take(shown.min(usize::from(GROUP_LINES))) {
+            self.group_line(n, group, Rect::new(x, y, right - x, GROUP_LINE));
+            y += GROUP_LINE;
+        }
+        y += 4.0;
+        let n = logs.tapes.len().max(1) as f32;
+        let free = (rect.bottom() - 8.0 - y).max(1.0);
+        let each = (free / n).min(row_height(logs.tapes.len() as u16));
+        let columns = self.columns(logs, x, right, each);
+        for (n, tape) in logs.tapes.iter().enumerate() {
+            let row = Rect::new(x, y + n as f32 * each, right - x, each);
+            self.tape(n, tape, logs, row, columns);
+        }
+    }
+
+    fn columns(&self, logs: &Logs, x: f32, right: f32, each: f32) -> Columns {
+        let words = 14.0 <= each;
+        let n = logs.tapes.first().map_or(0, |tape| tape.replicas.len());
+        let cells = n as f32 * 15.0 + 6.0;
+        let fits = 18.0 <= each && 1 < n && 240.0 + cells < right - x;
+        let replicas = fits.then_some(right - cells + 6.0);
+        let end = replicas.map_or(right, |from| from - 8.0);
+        let (left, used) = if words { (78.0, 46.0) } else { (0.0, 0.0) };
+        Columns { tape: (x + left, end - used), words, replicas }
+    }
+
+    /// A group's mark, name, phase, generation, members and lag.
+    fn group_line(&mut self, n: usize, group: &GroupFrame, at: Rect) {
+        let lang = self.lang();
+        let base = at.y + 12.0;
+        self.mark(n, pt(at.x + 4.0, at.y + 8.0), 4.0);
+        let name = group_name(group, self.cast, lang);
+        let mut x = at.x + 14.0;
+        let lag = self.say(LAG, &[&count(group.lag)]);
+        let face = bold(12.0, Token::Ink);
+        let used = self.pen.write(pt(at.right(), base), Anchor::End, face, &lag) + 10.0;
+        let room = at.right() - used;
+        x += self.pen.first(pt(x, base), Anchor::Start, face, room - x, &[&name]) + 8.0;
+        let ink = match group.state {
+            GroupState::Stable => Token::GoodInk,
+            GroupState::Empty => Token::Ink3,
+            _ => Token::WarnInk,
+        };
+        let phase = phase_word(group.state).get(lang);
+        x += self.pen.first(pt(x, base), Anchor::Start, plain(12.0, ink), room - x, &[phase]) + 8.0;
+        let generation = self.say(GENERATION, &[&count(u64::from(group.generation))]);
+        let members = self.say(MEMBERS, &[&count(u64::from(group.n_members))]);
+        let all = format!("{generation} · {members}");
+        let face = plain(12.0, Token::Ink3);
+        self.pen.first(pt(x, base), Anchor::Start, face, room - x, &[&all, &generation]);
+    }
+
+    /// One partition.
+    fn tape(&mut self, n: usize, tape: &Tape, logs: &Logs, row: Rect, columns: Columns) {
+        let (left, right) = columns.tape;
+        let h = (row.h - if columns.words { 8.0 } else { 1.0 }).clamp(1.5, 14.0);
+        let band = Rect::new(left, row.y + (row.h - h) / 2.0, (right - left).max(4.0), h);
+        if columns.words {
+            let base = row.y + row.h / 2.0 + 4.0;
+            let name = format!("p{n}");
+            let face = bold(11.0, Token::Ink);
+            let used = self.pen.write(pt(row.x, base), Anchor::Start, face, &name) + 5.0;
+            let (who, ink) = self.owner(tape);
+            let room = left - row.x - used - 4.0;
+            let face = plain(11.0, ink);
+            self.pen.first(pt(row.x + used, base), Anchor::Start, face, room, &[&who]);
+            let face = bold(11.0, Token::Ink);
+            let at = pt(right + 4.0, base);
+            self.pen.first(at, Anchor::Start, face, 42.0, &[&count(tape.end)]);
+        }
+        self.band(tape, logs, band);
+        if let Some(from) = columns.replicas {
+            self.replicas(tape, Rect::new(from, row.y, row.right() - from, row.h));
+        }
+    }
+
+    /// Who reads a partition in the first group: its short name, or nobody.
+    fn owner(&self, tape: &Tape) -> (String, Token) {
+        if tape.replicas.iter().all(|replica| replica.state != ReplicaState::Leader) {
+            return (NO_LEADER.get(self.lang()).to_string(), Token::BadInk);
+        }
+        let owners = tape.marks.iter().flatten().map(|mark| mark.owner);
+        let mut names = Vec::new();
+        for owner in owners {
+            match owner {
+                Some(actor) => names.push(self.cast.shorts[actor.index()].clone()),
+                None => return (NOBODY.get(self.lang()).to_string(), Token::BadInk),
+            }
+        }
+        if names.is_empty() {
+            return (NOBODY.get(self.lang()).to_string(), Token::Ink3);
+        }
+        (names.join(" "), Token::Ink2)
+    }
+
+    /// The tape: all partitions to one scale, from the oldest of what somebody has to do.
+    fn band(&mut self, tape: &Tape, logs: &Logs, band: Rect) {
+        let first = |tape: &Tape| {
+            let open = tape.marks.iter().flatten().map(|mark| mark.committed).min();
+            tape.end - open.unwrap_or(tape.end).min(tape.end)
+        };
+        // At least as long as a screenful of cells, so that short tapes do not jump.
+        let longest = logs.tapes.iter().map(first).max().unwrap_or(0).max(48) as f32;
+        let scale = band.w * 0.96 / longest;
+        let x = |offset: u64| {
+            let behind = tape.end.saturating_sub(offset) as f32;
+            (band.right() - behind * scale).max(band.x)
+        };
+        self.pen.scene.fill(band, 2.0, Token::Sunken);
+        let mut strip = |from: u64, to: u64, ink: Token| {
+            let (a, b) = (x(from), x(to));
+            if a < b {
+                self.pen.scene.fill(Rect::new(a, band.y, b - a, band.h), 0.0, ink);
+            }
+        };
+        if let Some(mark) = tape.marks.iter().flatten().next() {
+            strip(mark.committed, mark.handed, Token::CauseTick);
+            strip(mark.handed, tape.end, Token::StateWait);
+        } else {
+            strip(tape.start, tape.end, Token::StateWait);
+        }
+        if 5.0 <= scale && 6.0 <= band.h {
+            // Room enough for single records.
+            let n = (tape.end - tape.start).min((band.w / scale) as u64);
+            for offset in tape.end - n..tape.end {
+                let at = pt(x(offset), band.y);
+                let ends = [at, pt(at.x, band.bottom())];
+                self.pen.scene.path(&ends, stroke(Token::Paper, 1.0));
+            }
+        }
+        if tape.high < tape.end {
+            let at = x(tape.high);
+            let ends = [pt(at, band.y - 2.0), pt(at, band.bottom() + 2.0)];
+            self.pen.scene.path(&ends, stroke(Token::BadInk, 2.0));
+        }
+        if band.h < 3.0 {
+            return;
+        }
+        for (n, mark) in tape.marks.iter().enumerate() {
+            let Some(mark) = mark else { continue };
+            let size = (band.h / 3.0).clamp(2.0, 4.0);
+            let above = n.is_multiple_of(2);
+            let y = if above { band.y - 1.0 } else { band.bottom() + 1.0 };
+            self.mark(n, pt(x(mark.committed), y), size);
+        }
+    }
+
+    /// A group's mark: one shape and colour each.
+    fn mark(&mut self, group: usize, at: super::draw::Point, size: f32) {
+        let ink = stroke(group_ink(group), (size / 2.0).max(1.5));
+        let (l, r, t, b) = (at.x - size, at.x + size, at.y - size, at.y + size);
+        let points = match group % 4 {
+            0 => vec![pt(l, t), pt(r, t), pt(at.x, b), pt(l, t)],
+            1 => vec![pt(l, b), pt(r, b), pt(at.x, t), pt(l, b)],
+            2 => vec![pt(at.x, t), pt(r, at.y), pt(at.x, b), pt(l, at.y), pt(at.x, t)],
+            _ => vec![pt(l, t), pt(r, t), pt(r, b), pt(l, b), pt(l, t)],
+        };
+        self.pen.scene.path(&points, ink);
+    }
+
+    /// The replicas by node: the leader filled, in sync outlined, out of sync and dead dashed.
+    fn replicas(&mut self, tape: &Tape, at: Rect) {
+        for (n, replica) in tape.replicas.iter().enumerate() {
+            let cell = Rect::new(at.x + n as f32 * 15.0, at.y + at.h / 2.0 - 7.0, 13.0, 14.0);
+            let (fill, line, ink) = match replica.state {
+                ReplicaState::Leader => (Some(Token::Ink2), Token::Ink2, Token::Paper),
+                ReplicaState::InSync => (None, Token::LineStrong, Token::Ink),
+                ReplicaState::Behind(_) | ReplicaState::Down => {
+                    (None, Token::StateLost, Token::BadInk)
+                }
+            };
+            let mut line = stroke(line, 1.0);
+            if matches!(replica.state, ReplicaState::Behind(_) | ReplicaState::Down) {
+                line.dash = Some((3.0, 2.0));
+            }
+            self.pen.scene.card(cell, 3.0, fill, line);
+            let is_down = replica.state == ReplicaState::Down;
+            let text = if is_down { "×".to_string() } else { replica.node.to_string() };
+            let centre = pt(cell.x + cell.w / 2.0, cell.y + 11.0);
+            self.pen.write(centre, Anchor::Middle, plain(11.0, ink), &text);
+        }
+    }
+}
