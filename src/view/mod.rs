@@ -3,6 +3,7 @@
 //! It reads a session and answers plain data; `web` paints it, the command line prints it.
 
 mod broker_card;
+pub mod build_check;
 pub mod caption;
 pub mod cards;
 pub mod cells;
@@ -17,6 +18,7 @@ pub mod inspect_chain;
 mod inspect_tcp;
 pub mod ladder;
 pub mod layout;
+pub mod lwipopts;
 mod next_tcp;
 pub mod numbers;
 pub mod pipe;

@@ -9,6 +9,7 @@ pub mod document;
 pub mod draft;
 mod expand;
 pub mod link;
+pub mod lwipopts;
 pub mod machines;
 mod net;
 pub mod preset;
