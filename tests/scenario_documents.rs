@@ -329,3 +329,37 @@ fn problems_are_said_in_chinese_too() {
         "第 21 行：consumer.prefetch：不允许“0”；允许：1 至 unlimited"
     );
 }
+
+/// Two machines joined by TCP, the first of them a board.
+fn board(host: &str) -> String {
+    format!(
+        "format = 1\nid = \"board\"\ntitle = {{ en = \"B\", zh = \"板\" }}\nseed = 1\nuntil = \"1s\"\n\
+         [[host]]\nid = \"board\"\nprofile = \"stm32\"\n{host}\n\
+         [[actor]]\nid = \"board\"\nkind = \"script\"\ndo = \"write 1\"\n\
+         [[actor]]\nid = \"pc\"\nkind = \"script\"\ndo = \"read 1\"\n\
+         [[channel]]\nid = \"tcp\"\nfrom = \"board\"\nto = \"pc\"\nkind = \"tcp\"\n"
+    )
+}
+
+#[test]
+fn a_part_without_ethernet_is_refused_with_the_reason() {
+    let refused = Scenario::parse(&board("part = \"l476\"")).expect_err("it has no MAC");
+    assert_eq!(refused.len(), 1, "{refused:?}");
+    let said = refused[0].to_string();
+    assert!(said.contains("board.part: `l476`") && said.contains("no Ethernet MAC"), "{said}");
+    assert_eq!(refused[0].line, Some(9), "{said}");
+    let mut scenario = Scenario::parse(&board("part = \"h743\"")).expect("it has one");
+    let said = scenario.set("board.part", "l476").expect_err("it has no MAC").to_string();
+    assert!(said.contains("no Ethernet MAC"), "{said}");
+}
+
+#[test]
+fn a_board_has_its_own_parameters_and_those_of_lwip() {
+    let host = "part = \"h743\"\ndriver = \"copying\"\nmem-size = \"8KiB\"\ntcp-mss = \"1460B\"";
+    let mut scenario = Scenario::parse(&board(host)).expect("a board");
+    let again = Scenario::parse(&scenario.to_toml()).expect("what was written");
+    assert_eq!(again.plan(), scenario.plan());
+    scenario.set("board.profile", "lwip").expect("another profile");
+    let shown = scenario.to_toml();
+    assert!(shown.contains("tcp-mss = \"1460B\"") && !shown.contains("driver"), "{shown}");
+}

@@ -4,6 +4,7 @@
 //! connections share: pools, heap and the timer that runs them all.
 
 use crate::kernel::Timer;
+use crate::model::stm32::Stm32Params;
 use crate::model::tcp::lwip::{self, LwipParams};
 use crate::model::tcp::{LinuxParams, RfcParams};
 use crate::param::{Params, Value, index_of};
@@ -12,7 +13,8 @@ use crate::param::{Params, Value, index_of};
 const ETHERNET_MTU: u32 = 1_500;
 
 /// Every profile's name, the default first.
-pub const PROFILES: &[&str] = &[LinuxParams::KIND, RfcParams::KIND, LwipParams::KIND];
+pub const PROFILES: &[&str] =
+    &[LinuxParams::KIND, RfcParams::KIND, LwipParams::KIND, Stm32Params::KIND];
 
 /// A host's profile and its parameters.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -23,6 +25,8 @@ pub enum HostParams {
     Rfc(RfcParams),
     /// lwIP's raw API.
     Lwip(LwipParams),
+    /// lwIP on a board with an STM32.
+    Stm32(Box<Stm32Params>),
 }
 
 impl Default for HostParams {
@@ -38,6 +42,7 @@ impl HostParams {
             LinuxParams::KIND => Some(HostParams::Linux(LinuxParams::default())),
             RfcParams::KIND => Some(HostParams::Rfc(RfcParams::default())),
             LwipParams::KIND => Some(HostParams::Lwip(LwipParams::default())),
+            Stm32Params::KIND => Some(HostParams::Stm32(Box::default())),
             _ => None,
         }
     }
@@ -59,6 +64,7 @@ impl HostParams {
             HostParams::Linux(p) => p,
             HostParams::Rfc(p) => p,
             HostParams::Lwip(p) => p,
+            HostParams::Stm32(p) => p.as_ref(),
         }
     }
 
@@ -68,6 +74,7 @@ impl HostParams {
             HostParams::Linux(p) => p,
             HostParams::Rfc(p) => p,
             HostParams::Lwip(p) => p,
+            HostParams::Stm32(p) => p.as_mut(),
         }
     }
 
@@ -105,6 +112,10 @@ impl HostNode {
         let lwip = match params {
             HostParams::Lwip(params) => {
                 Some(Box::new(lwip::Stack::new(lwip::Options::from(params), ETHERNET_MTU)))
+            }
+            HostParams::Stm32(params) => {
+                let options = lwip::Options::from(&params.lwip);
+                Some(Box::new(lwip::Stack::new(options, ETHERNET_MTU)))
             }
             HostParams::Linux(_) | HostParams::Rfc(_) => None,
         };

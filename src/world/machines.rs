@@ -23,6 +23,8 @@ choices! {
         Rfc = "rfc" ("by the RFCs", "按 RFC"),
         /// lwIP's raw API.
         Lwip = "lwip" ("lwIP", "lwIP"),
+        /// lwIP on a board with an STM32.
+        Stm32 = "stm32" ("STM32 board", "STM32 板"),
     }
 }
 

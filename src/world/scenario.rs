@@ -173,6 +173,7 @@ pub fn kind_name(kind: &str) -> Text {
         "linux" => Text::new("Linux host", "Linux 主机"),
         "rfc" => Text::new("RFC host", "RFC 主机"),
         "lwip" => Text::new("lwIP host", "lwIP 主机"),
+        "stm32" => Text::new("STM32 board", "STM32 板"),
         "wire" => Text::new("Wire", "链路"),
         "tcp" => Text::new("TCP connection", "TCP 连接"),
         _ => Text::new("Path", "通路"),

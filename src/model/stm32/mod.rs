@@ -16,5 +16,5 @@ pub use board::{Board, Config, Departure, Fate, Handled, Load, Program, Rhythm};
 pub use cost::{Costs, Cpu, Optimisation};
 pub use driver::{Driver, Path};
 pub use mac::{Loss, Pace, Rate, RxFrame};
-pub use params::Stm32Params;
+pub use params::{BoardParams, Stm32Params};
 pub use part::Part;

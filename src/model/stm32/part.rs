@@ -1,5 +1,7 @@
 //! The parts: clocks, memories, and what their Ethernet DMA can reach.
 
+use crate::param::Said;
+
 choices! {
     /// A microcontroller.
     pub enum Part {
@@ -73,9 +75,12 @@ pub struct NoEthernet {
 }
 
 impl NoEthernet {
-    /// The reason in English.
-    pub fn text(self) -> &'static str {
-        "this part has no Ethernet MAC: the STM32L4 series was built without one (128 KB RAM)"
+    /// What is allowed instead, and why.
+    pub fn said(self) -> Said {
+        Said::new(
+            "f407, f767, h743; the STM32L476 has no Ethernet MAC",
+            "f407、f767、h743；STM32L476 没有以太网 MAC",
+        )
     }
 }
 
@@ -120,7 +125,7 @@ mod tests {
     #[test]
     fn a_part_without_ethernet_is_refused_with_the_reason() {
         let refused = Part::L476.silicon().expect_err("it has no MAC");
-        assert!(refused.text().contains("no Ethernet MAC"));
+        assert!(refused.said().en.contains("no Ethernet MAC"));
         assert_eq!(Part::F407.silicon().map(|silicon| silicon.reach_bytes), Ok(131_072));
     }
 }

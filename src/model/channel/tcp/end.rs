@@ -65,7 +65,7 @@ impl Ground {
         let machine = match &self.hosts[host.index()].params {
             HostParams::Linux(params) => stack_end(&StackParams::Linux(params.clone()), mtu),
             HostParams::Rfc(params) => stack_end(&StackParams::Rfc(params.clone()), mtu),
-            HostParams::Lwip(_) => {
+            HostParams::Lwip(_) | HostParams::Stm32(_) => {
                 EndMachine::Lwip(Box::new(lwip::Socket::new(address(channel, side))))
             }
         };
