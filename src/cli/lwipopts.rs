@@ -10,7 +10,7 @@ use clap::Args;
 use crate::cli::out::{self, table};
 use crate::cli::source::{self, Changes};
 use crate::model::stm32::lwipopts::{FILE_LIMIT, File};
-use crate::model::stm32::{Part, Stm32Params};
+use crate::model::stm32::{BoardParams, Part};
 use crate::param::{Lang, Param, Text};
 use crate::view::build_check::{self, Checked};
 use crate::view::lwipopts::{self as words, Other};
@@ -39,7 +39,7 @@ until = \"1s\"
 
 [[host]]
 id = \"board\"
-profile = \"lwip\"
+profile = \"stm32\"
 ";
 
 /// Arguments of `inflight lwipopts`.
@@ -80,7 +80,7 @@ pub fn lwipopts(args: &LwipoptsArgs) -> Result<ExitCode, String> {
     };
     let host = args.host.as_deref().unwrap_or("board");
     let import = lwipopts::import(&scenario, host, &file).map_err(|problem| problem.say(lang))?;
-    let named = args.part.map(|part| Stm32Params { part, ..Stm32Params::default() });
+    let named = args.part.map(|part| BoardParams { part, ..BoardParams::default() });
     let board = named.or_else(|| lwipopts::board_of(&scenario, host)).unwrap_or_default();
     let checked = build_check::check(&file, &board, lang);
     let mut text = report(&import, args.scenario.is_some(), lang) + &built(&checked, lang);

@@ -5,7 +5,7 @@
 
 use crate::model::stm32::build::{Beside, Complaint, DESCRIPTOR_BYTES, NoReport, Report, Tool};
 use crate::model::stm32::lwipopts::{File, names};
-use crate::model::stm32::{Part, Stm32Params};
+use crate::model::stm32::{BoardParams, Part};
 use crate::model::tcp::lwip::Options;
 use crate::param::{Lang, Param, Text};
 
@@ -116,7 +116,7 @@ const ON_LINE: Text = Text::new("{0} = {1}, line {2}", "{0} = {1}，第 {2} 行"
 const BY_LWIP: Text = Text::new("{0} = {1}, lwIP's own value", "{0} = {1}，lwIP 默认值");
 
 /// Builds `file` for a board, without variables of the program.
-pub fn check(file: &File, board: &Stm32Params, lang: Lang) -> Checked {
+pub fn check(file: &File, board: &BoardParams, lang: Lang) -> Checked {
     let part = name_of(board.part);
     let mut checked = Checked {
         builds: false,
@@ -208,13 +208,13 @@ mod tests {
     use super::*;
     use crate::model::stm32::lwipopts::samples;
 
-    fn checked(text: &str, board: &Stm32Params, lang: Lang) -> Checked {
+    fn checked(text: &str, board: &BoardParams, lang: Lang) -> Checked {
         check(&File::read(text).expect("a sample can be read"), board, lang)
     }
 
     #[test]
     fn the_bar_sums_to_the_whole_and_names_the_drivers_parts() {
-        let found = checked(samples::CUBEMX, &Stm32Params::default(), Lang::En);
+        let found = checked(samples::CUBEMX, &BoardParams::default(), Lang::En);
         assert!(found.builds && found.messages.is_empty());
         let sum: u64 = found.ram.iter().map(|(_, bytes)| bytes).sum();
         assert_eq!(sum, found.ram_bytes);
@@ -227,7 +227,7 @@ mod tests {
     #[test]
     fn messages_stay_as_the_tools_print_them_and_name_lines_and_values() {
         let row = samples::ROWS[1].text();
-        let board = Stm32Params { part: Part::F767, ..Stm32Params::default() };
+        let board = BoardParams { part: Part::F767, ..BoardParams::default() };
         let found = checked(&row, &board, Lang::En);
         let first = &found.messages[0];
         assert!(first.text.starts_with("#error \"lwip_sanity_check: WARNING: MEMP_NUM_TCP_SEG"));
@@ -243,7 +243,7 @@ mod tests {
 
     #[test]
     fn a_part_without_ethernet_builds_nothing() {
-        let board = Stm32Params { part: Part::L476, ..Stm32Params::default() };
+        let board = BoardParams { part: Part::L476, ..BoardParams::default() };
         let found = checked(samples::CUBEMX, &board, Lang::En);
         assert!(!found.builds && found.verdict.contains("STM32L476 has no Ethernet MAC"));
     }
@@ -252,7 +252,7 @@ mod tests {
     fn the_linker_counts_lwip_alone_as_the_build_check_does() {
         let mut file = File::read(samples::ARTICLE_OPTIMISED).expect("it can be read");
         file.set("MEM_USE_POOLS", 0).expect("it can be written");
-        let found = check(&file, &Stm32Params::default(), Lang::En);
+        let found = check(&file, &BoardParams::default(), Lang::En);
         assert_eq!(found.lwip_bytes, 136_016);
         assert_eq!(found.messages[1].text, "region `RAM' overflowed by 23632 bytes");
     }

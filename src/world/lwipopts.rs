@@ -4,7 +4,7 @@
 //! `tcp-mss` here. What a file leaves out has lwIP's own value, which is not CubeMX's: a file
 //! therefore says something about every option that is followed.
 
-use crate::model::stm32::Stm32Params;
+use crate::model::stm32::BoardParams;
 use crate::model::stm32::lwipopts::expr::FUEL;
 use crate::model::stm32::lwipopts::{Entry, File, Meaning, ReadError, names};
 use crate::param::{Kind, Reason, Said, Spec, Value};
@@ -13,12 +13,13 @@ use crate::world::scenario::Scenario;
 use crate::world::setting::Setting;
 
 /// Names of ST's port that a board has as parameters: in the file, and here.
-const PORT: [(&str, &str); 6] = [
+const PORT: [(&str, &str); 7] = [
     ("ETH_RX_DESC_CNT", "rx-descriptors"),
     ("ETH_RXBUFNB", "rx-descriptors"),
     ("ETH_TX_DESC_CNT", "tx-descriptors"),
     ("ETH_TXBUFNB", "tx-descriptors"),
     ("ETH_RX_BUFFER_CNT", "rx-buffers"),
+    ("CHECKSUM_BY_HARDWARE", "checksum-by-hardware"),
     (NO_SYS, "scheduling"),
 ];
 /// Whether there is no operating system.
@@ -148,10 +149,10 @@ pub fn export(scenario: &Scenario, host: &str, file: &mut File) -> Result<(), Re
 }
 
 /// The board that a host is, if it is one: part, driver and what else people set of it.
-pub fn board_of(scenario: &Scenario, host: &str) -> Option<Stm32Params> {
-    let mut board = Stm32Params::default();
+pub fn board_of(scenario: &Scenario, host: &str) -> Option<BoardParams> {
+    let mut board = BoardParams::default();
     scenario.setting(&format!("{host}.part")).ok()?;
-    for (index, spec) in Stm32Params::SPECS.iter().enumerate() {
+    for (index, spec) in BoardParams::SPECS.iter().enumerate() {
         if let Ok(setting) = scenario.setting(&format!("{host}.{}", spec.key)) {
             // A value of the same declaration; another one's keeps the default.
             let _ = board.set(index as u8, &setting.value);
