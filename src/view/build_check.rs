@@ -9,7 +9,9 @@ use crate::model::stm32::{BoardParams, Part};
 use crate::model::tcp::lwip::Options;
 use crate::param::{Lang, Param, Text};
 
+use super::draw::Pattern;
 use super::numbers::count;
+use super::tokens::Token;
 use super::words::fill;
 
 /// Whose a piece of memory is.
@@ -49,6 +51,18 @@ impl Owner {
             Owner::Descriptors => Text::new("DMA descriptors", "DMA 描述符"),
             Owner::Buffers => Text::new("driver buffers", "驱动缓冲"),
             Owner::Other => Text::new("other variables, estimated", "其他变量（估计）"),
+        }
+    }
+
+    /// Its colour and pattern in the bar: memory of lwIP, of the driver, and the rest.
+    pub const fn look(self) -> (Token, Pattern) {
+        match self {
+            Owner::Heap => (Token::StateFlight, Pattern::Solid),
+            Owner::Pools => (Token::StateFlight, Pattern::Hatch),
+            Owner::Blocks => (Token::StateFlight, Pattern::Dots),
+            Owner::Descriptors => (Token::CauseBrokerQueue, Pattern::Solid),
+            Owner::Buffers => (Token::CauseBrokerQueue, Pattern::Hatch),
+            Owner::Other => (Token::CauseProcessing, Pattern::Solid),
         }
     }
 
