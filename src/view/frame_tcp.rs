@@ -7,6 +7,7 @@ use crate::model::channel::{Channel, Tcp};
 use crate::model::ground::{Lane, Port};
 use crate::model::tcp::TimerKind;
 use crate::model::{ChannelId, MsgId};
+use crate::view::board::Board;
 use crate::view::draw::Glyph;
 use crate::view::ends::{End, Script, Ticking, Waits};
 use crate::view::frame::{Dot, Frame, Path};
@@ -96,6 +97,21 @@ fn connections<'a>(
 pub(super) fn profile_of(world: &World, node: &ActorNode) -> &'static str {
     let host = connections(world, node).next().map(|(port, tcp)| tcp.hosts[port.out.index()]);
     host.and_then(|host| world.ground.hosts.get(host.index())).map_or("", |h| h.params.kind())
+}
+
+/// The boards among the hosts, each with the programs on it.
+pub(super) fn boards_of(world: &World) -> Vec<Board> {
+    let now = world.now();
+    let hosts = world.ground.hosts.iter().enumerate();
+    let boards = hosts.filter_map(|(n, host)| {
+        let (HostParams::Stm32(params), Some(node)) = (&host.params, &host.board) else {
+            return None;
+        };
+        let actors = (0..world.actors.len() as u16).map(ActorId);
+        let own = actors.filter(|actor| world.home_of(*actor).index() == n).collect();
+        Some(Board::new(n as u16, params, own, node.snapshot(now)))
+    });
+    boards.collect()
 }
 
 /// The ends of an actor's connections.

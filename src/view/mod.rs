@@ -2,6 +2,7 @@
 //!
 //! It reads a session and answers plain data; `web` paints it, the command line prints it.
 
+pub mod board;
 mod broker_card;
 pub mod build_check;
 pub mod caption;
