@@ -146,6 +146,12 @@ fn tcp_cells(fact: &Fact) -> (&'static str, Option<Node>, String) {
         Fact::SegmentArrived { frame, channel: c, back } => {
             ("segment-arrived", channel(c), format!("frame={frame} back={back}"))
         }
+        Fact::Spent { cause, span, .. } => {
+            ("spent", None, format!("cause={} span_ns={span}", cause.key()))
+        }
+        Fact::FrameDropped { frame, channel: c, back, why } => {
+            ("frame-dropped", channel(c), format!("frame={frame} back={back} why={why:?}"))
+        }
         Fact::SegmentLost { frame, channel: c, back, why } => {
             ("segment-lost", channel(c), format!("frame={frame} back={back} why={why:?}"))
         }

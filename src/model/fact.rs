@@ -111,11 +111,31 @@ pub enum Cause {
     HeadOfLine,
     /// TCP: it is in the receive buffer, and its reader has not read it.
     Unread,
+    /// lwIP: the heap has no room for it.
+    HeapFull,
+    /// lwIP: a frame with its bytes found no receive buffer, and they were not sent again yet.
+    NoPbuf,
+    /// STM32: the driver refused it: no descriptor, or fewer than it has pieces.
+    TxDescriptors,
+    /// STM32: the MAC found no descriptor for a frame with its bytes.
+    RxRing,
+    /// STM32: the main loop has not come round, or does something else.
+    MainLoop,
+    /// STM32: the processor works on it, or on what is before it.
+    Cpu,
+    /// STM32: the driver copies it.
+    Copy,
+    /// STM32: the DMA moves it between memory and MAC.
+    Dma,
+    /// STM32: in the PHY.
+    Phy,
+    /// lwIP: written, and nothing sends it before a timer's tick.
+    TimerTick,
 }
 
 impl Cause {
     /// Every cause, in the order of the stacked chart from below.
-    pub const ALL: [Cause; 23] = [
+    pub const ALL: [Cause; 33] = [
         Cause::Sender,
         Cause::BackPressure,
         Cause::Retry,
@@ -139,6 +159,16 @@ impl Cause {
         Cause::Retransmission,
         Cause::HeadOfLine,
         Cause::Unread,
+        Cause::HeapFull,
+        Cause::NoPbuf,
+        Cause::TxDescriptors,
+        Cause::RxRing,
+        Cause::MainLoop,
+        Cause::Cpu,
+        Cause::Copy,
+        Cause::Dma,
+        Cause::Phy,
+        Cause::TimerTick,
     ];
 
     /// How many there are.
@@ -175,6 +205,16 @@ impl Cause {
             Cause::Retransmission => "retransmission",
             Cause::HeadOfLine => "head-of-line",
             Cause::Unread => "unread",
+            Cause::HeapFull => "heap-full",
+            Cause::NoPbuf => "no-pbuf",
+            Cause::TxDescriptors => "tx-descriptors",
+            Cause::RxRing => "rx-ring",
+            Cause::MainLoop => "main-loop",
+            Cause::Cpu => "cpu",
+            Cause::Copy => "copy",
+            Cause::Dma => "dma",
+            Cause::Phy => "phy",
+            Cause::TimerTick => "timer-tick",
         }
     }
 
@@ -204,6 +244,16 @@ impl Cause {
             Cause::Retransmission => Text { en: "lost and not resent yet", zh: "等待重传" },
             Cause::HeadOfLine => Text { en: "behind a missing segment", zh: "队头阻塞" },
             Cause::Unread => Text { en: "not read yet", zh: "尚未读取" },
+            Cause::HeapFull => Text { en: "heap full", zh: "堆已满" },
+            Cause::NoPbuf => Text { en: "no pbuf", zh: "没有 pbuf" },
+            Cause::TxDescriptors => Text { en: "TX descriptors full", zh: "发送描述符用尽" },
+            Cause::RxRing => Text { en: "RX ring full", zh: "接收环已满" },
+            Cause::MainLoop => Text { en: "main loop busy", zh: "主循环繁忙" },
+            Cause::Cpu => Text { en: "CPU", zh: "CPU" },
+            Cause::Copy => Text { en: "copy", zh: "复制" },
+            Cause::Dma => Text { en: "DMA", zh: "DMA" },
+            Cause::Phy => Text { en: "PHY", zh: "PHY" },
+            Cause::TimerTick => Text { en: "timer tick", zh: "定时器节拍" },
         }
     }
 }
@@ -309,6 +359,10 @@ pub enum Fact {
     Connected { channel: ChannelId, at_to: bool },
     /// The connection is over at this end: reset, refused or timed out.
     Broken { channel: ChannelId, at_to: bool, errno: Errno },
+    /// Of the time since its last fact, `span` ns were spent on `cause`.
+    Spent { msg: MsgId, cause: Cause, span: u64 },
+    /// A host dropped a frame that had reached it, or, as frame 0, did not let one leave.
+    FrameDropped { frame: u64, channel: ChannelId, back: bool, why: Lost },
 }
 
 /// Why a wire lost a packet.
@@ -327,6 +381,14 @@ pub enum Lost {
     Cut,
     /// It is larger than the wire carries.
     TooBig,
+    /// The host had no receive buffer for it.
+    NoPbuf,
+    /// The host's MAC had no receive descriptor for it.
+    NoDescriptor,
+    /// The receive FIFO of the host's MAC was full.
+    FifoFull,
+    /// The host's driver refused to send it.
+    Refused,
 }
 
 impl Fact {
@@ -352,7 +414,8 @@ impl Fact {
             | Fact::Answered { msg, .. }
             | Fact::Held { msg, .. }
             | Fact::Retried { msg, .. }
-            | Fact::Landed { msg, .. } => Some(msg),
+            | Fact::Landed { msg, .. }
+            | Fact::Spent { msg, .. } => Some(msg),
             _ => None,
         }
     }
@@ -461,6 +524,10 @@ impl Fact {
             Fact::HoldEnded { channel: c, at_to, hold } => [head(38, c, at_to, hold as u64), 0, 0],
             Fact::Connected { channel: c, at_to } => [head(39, c, at_to, 0), 0, 0],
             Fact::Broken { channel: c, at_to, errno } => [head(40, c, at_to, errno as u64), 0, 0],
+            Fact::Spent { msg, cause, span } => [80 | (cause as u64) << 32, msg.0, span],
+            Fact::FrameDropped { frame, channel: c, back, why } => {
+                [head(81, c, back, why as u64), frame, 0]
+            }
             // Every other fact has its words above.
             _ => [0; 3],
         }

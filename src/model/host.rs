@@ -1,10 +1,11 @@
 //! Hosts: machines that run a network stack, by profile.
 //!
 //! A plain host hands a packet to the wire at once and free of charge. An lwIP host keeps what its
-//! connections share: pools, heap and the timer that runs them all.
+//! connections share: pools, heap and the timer that runs them all. A board has a MAC, a driver, a
+//! processor and a loop around that.
 
 use crate::kernel::Timer;
-use crate::model::stm32::Stm32Params;
+use crate::model::stm32::{BoardNode, Stm32Params};
 use crate::model::tcp::lwip::{self, LwipParams};
 use crate::model::tcp::{LinuxParams, RfcParams};
 use crate::param::{Params, Value, index_of};
@@ -100,25 +101,36 @@ pub struct HostNode {
     pub path: u64,
     /// Its profile and parameters, as they are now.
     pub params: HostParams,
-    /// Its wake-up: the timer that runs all connections of an lwIP host.
+    /// Its wake-up: the timer that runs all connections of an lwIP host; whatever a board does.
     pub timer: Timer,
     /// What the connections of an lwIP host share.
     pub lwip: Option<Box<lwip::Stack>>,
+    /// The board, if it is one.
+    pub board: Option<Box<BoardNode>>,
 }
 
 impl HostNode {
     /// A machine of that profile.
     pub fn new(path: u64, params: &HostParams) -> HostNode {
-        let lwip = match params {
+        let (mut lwip, mut board) = (None, None);
+        match params {
             HostParams::Lwip(params) => {
-                Some(Box::new(lwip::Stack::new(lwip::Options::from(params), ETHERNET_MTU)))
+                let stack = lwip::Stack::new(lwip::Options::from(params), ETHERNET_MTU);
+                lwip = Some(Box::new(stack));
             }
-            HostParams::Stm32(params) => {
-                let options = lwip::Options::from(&params.lwip);
-                Some(Box::new(lwip::Stack::new(options, ETHERNET_MTU)))
-            }
-            HostParams::Linux(_) | HostParams::Rfc(_) => None,
-        };
-        HostNode { path, params: params.clone(), timer: Timer::default(), lwip }
+            HostParams::Stm32(params) => board = BoardNode::new(params).map(Box::new),
+            HostParams::Linux(_) | HostParams::Rfc(_) => {}
+        }
+        HostNode { path, params: params.clone(), timer: Timer::default(), lwip, board }
+    }
+
+    /// The lwIP stack that its connections share, if it has one.
+    pub fn stack(&self) -> Option<&lwip::Stack> {
+        self.lwip.as_deref().or_else(|| Some(&self.board.as_deref()?.board.stack))
+    }
+
+    /// The same, to be changed.
+    pub fn stack_mut(&mut self) -> Option<&mut lwip::Stack> {
+        self.lwip.as_deref_mut().or_else(|| Some(&mut self.board.as_deref_mut()?.board.stack))
     }
 }

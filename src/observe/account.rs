@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::kernel::SimTime;
+use crate::kernel::{SimSpan, SimTime};
 use crate::model::fact::{Cause, Fact, Why};
 use crate::model::message::{ActorId, MsgId};
 use crate::observe::Parts;
@@ -82,6 +82,13 @@ impl Account {
         }
         let span = (now - self.since).as_ns();
         let parts = self.trial.as_mut().unwrap_or(&mut self.parts);
+        if let Fact::Spent { cause, span: part, .. } = *fact {
+            // The rest stays with what it waited for; in which order it was spent is not told.
+            let part = part.min(span);
+            parts[cause.index()] += part;
+            self.since += SimSpan::ns(part);
+            return;
+        }
         match *fact {
             Fact::Arrived { waited, sending, unread, .. } => {
                 let mut left = span;

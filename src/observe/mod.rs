@@ -30,12 +30,19 @@ pub use trace::Trace;
 pub type Parts = [u64; Cause::COUNT];
 
 /// Where the time of the messages that were delivered went.
-#[derive(Clone, PartialEq, Debug, Default)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Budget {
     /// Time by cause over all delivered messages, in ns.
     pub by_cause: [u128; Cause::COUNT],
     /// How many messages that is.
     pub count: u64,
+}
+
+impl Default for Budget {
+    /// Nothing was delivered.
+    fn default() -> Budget {
+        Budget { by_cause: [0; Cause::COUNT], count: 0 }
+    }
 }
 
 impl Budget {

@@ -103,6 +103,14 @@ impl Segments {
             }
             Fact::SegmentArrived { frame, .. } => self.end_flight(frame, Fate::Arrived(at)),
             Fact::SegmentLost { frame, .. } => self.end_flight(frame, Fate::Lost),
+            // It had arrived; frame 0 never left.
+            Fact::FrameDropped { frame, .. } => {
+                if let Some(number) = frame.checked_sub(self.base)
+                    && let Some(flight) = self.flights.get_mut(number)
+                {
+                    flight.fate = Fate::Lost;
+                }
+            }
             Fact::TimerArmed { channel, at_to, timer, .. } => {
                 let kind = BracketKind::Timer(timer);
                 self.begin(Bracket::new(channel, at_to, kind, at));

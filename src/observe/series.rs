@@ -18,7 +18,7 @@ const WINDOW: u32 = 40;
 const SAMPLES: usize = 1_024;
 
 /// One bucket.
-#[derive(Clone, PartialEq, Debug, Default)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Row {
     /// Messages and copies made.
     pub sent: u32,
@@ -42,6 +42,16 @@ pub struct Row {
     pub depth_max: u32,
     /// Latency of the delivered by cause, in ns.
     pub parts: Parts,
+}
+
+impl Default for Row {
+    /// A bucket in which nothing happened.
+    fn default() -> Row {
+        let parts = [0; Cause::COUNT];
+        let (sent, delivered, lost, n_window, depth, depth_max) = (0, 0, 0, 0, 0, 0);
+        let (p50, p95, p99, max) = (0, 0, 0, 0);
+        Row { sent, delivered, lost, n_window, p50, p95, p99, max, depth, depth_max, parts }
+    }
 }
 
 /// Buckets over time.

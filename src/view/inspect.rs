@@ -106,6 +106,16 @@ pub const fn fill_of(cause: Cause) -> (Token, Pattern) {
         Cause::Retransmission => (Token::CauseRto, Pattern::Solid),
         Cause::HeadOfLine => (Token::CauseHeadOfLine, Pattern::Solid),
         Cause::Unread => (Token::CauseCpu, Pattern::Lines),
+        Cause::HeapFull => (Token::CauseNoBuffer, Pattern::Hatch),
+        Cause::NoPbuf => (Token::CauseNoBuffer, Pattern::Dots),
+        Cause::TxDescriptors => (Token::CauseCopyDma, Pattern::Dots),
+        Cause::RxRing => (Token::CauseNoBuffer, Pattern::Lines),
+        Cause::MainLoop => (Token::CauseCpu, Pattern::Hatch),
+        Cause::Cpu => (Token::CauseCpu, Pattern::Solid),
+        Cause::Copy => (Token::CauseCopyDma, Pattern::Hatch),
+        Cause::Dma => (Token::CauseCopyDma, Pattern::Solid),
+        Cause::Phy => (Token::CauseCopyDma, Pattern::Lines),
+        Cause::TimerTick => (Token::CauseTick, Pattern::Dots),
     }
 }
 

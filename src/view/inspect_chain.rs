@@ -147,6 +147,13 @@ fn is_wait(cause: Cause) -> bool {
             | Cause::Retransmission
             | Cause::HeadOfLine
             | Cause::Unread
+            | Cause::HeapFull
+            | Cause::NoPbuf
+            | Cause::TxDescriptors
+            | Cause::RxRing
+            | Cause::MainLoop
+            | Cause::Cpu
+            | Cause::TimerTick
     )
 }
 
@@ -253,6 +260,42 @@ fn sentence_of(cause: Cause) -> Text {
             Text::new("It had arrived, and {1} did not read it.", "它已到达，但{1}没有读取。")
         }
         Cause::WireQueue => Text::new("Other bytes were before it.", "前面还有别的字节。"),
+        _ => sentence_of_board(cause),
+    }
+}
+
+/// The same for what happens on a board.
+fn sentence_of_board(cause: Cause) -> Text {
+    match cause {
+        Cause::HeapFull => Text::new(
+            "lwIP's heap had no room for it (ERR_MEM): earlier data had to be acknowledged.",
+            "lwIP 的堆没有空间（ERR_MEM）：要等先前的数据被确认。",
+        ),
+        Cause::NoPbuf => Text::new(
+            "A frame with its bytes found no pbuf and was dropped; they had to be sent again.",
+            "装着它的帧分配不到 pbuf 而被丢弃，只能等重传。",
+        ),
+        Cause::TxDescriptors => Text::new(
+            "The driver refused the frame: too few transmit descriptors were free. lwIP tries \
+             again at its next timer.",
+            "驱动拒绝了这一帧：空闲的发送描述符不够。lwIP 在下一次定时器时再试。",
+        ),
+        Cause::RxRing => Text::new(
+            "The MAC had no receive descriptor for a frame with its bytes.",
+            "MAC 没有接收描述符可放装着它的帧。",
+        ),
+        Cause::MainLoop => Text::new(
+            "The main loop was busy with something else and came round late.",
+            "主循环正忙于别的事，迟迟没有轮到它。",
+        ),
+        Cause::Cpu => Text::new("The processor worked on it.", "处理器在处理它。"),
+        Cause::Copy => Text::new("The driver copied it.", "驱动在复制它。"),
+        Cause::Dma => Text::new("The DMA moved it.", "DMA 在搬运它。"),
+        Cause::Phy => Text::new("It went through the PHY.", "它在经过 PHY。"),
+        Cause::TimerTick => Text::new(
+            "It was written, and nothing sent it before a timer's tick.",
+            "已写入，但直到定时器节拍才有人发送它。",
+        ),
         _ => Text::new("It was with its sender.", "它在发送方。"),
     }
 }

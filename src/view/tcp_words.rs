@@ -10,7 +10,7 @@ use crate::view::words::{Cast, Ink, Run, Sentence, number, part, sentence};
 pub(super) fn rank(fact: &Fact) -> u8 {
     match fact {
         Fact::Broken { .. } => 8,
-        Fact::SegmentLost { .. } => 7,
+        Fact::SegmentLost { .. } | Fact::FrameDropped { .. } => 7,
         Fact::TimerFired { timer: TimerKind::Retransmission, .. } => 7,
         Fact::TimerFired { .. } | Fact::HoldBegun { hold: Hold::Nagle | Hold::Persist, .. } => 6,
         Fact::SegmentDeparted { again: true, .. } => 5,
@@ -63,6 +63,16 @@ pub(super) fn tell(fact: &Fact, cast: &Cast, lang: Lang) -> Sentence {
                 "{0}上丢失一个报文段：{1}。",
                 &[path(channel), why],
             )
+        }
+        Fact::FrameDropped { frame: 0, channel, back, .. } => {
+            let (from, _) = ends(cast, channel, back, lang);
+            let why = part(lost(Lost::Refused).get(lang), Ink::Bad);
+            say("A frame does not leave {0}: {1}.", "一帧没能离开{0}：{1}。", &[from, why])
+        }
+        Fact::FrameDropped { channel, back, why, .. } => {
+            let (_, to) = ends(cast, channel, back, lang);
+            let why = part(lost(why).get(lang), Ink::Bad);
+            say("A frame is dropped at {0}: {1}.", "一帧在{0}被丢弃：{1}。", &[to, why])
         }
         Fact::SegmentArrived { channel, back, .. } => {
             let (_, to) = ends(cast, channel, back, lang);
@@ -127,6 +137,10 @@ pub fn lost(why: Lost) -> Text {
         Lost::Outage => Text::new("in the outage", "处于中断期"),
         Lost::Cut => Text::new("the wire was cut", "链路已断"),
         Lost::TooBig => Text::new("larger than the MTU", "超过 MTU"),
+        Lost::NoPbuf => Text::new("no pbuf was free", "没有空闲的 pbuf"),
+        Lost::NoDescriptor => Text::new("the receive ring was full", "接收环已满"),
+        Lost::FifoFull => Text::new("the receive FIFO was full", "接收 FIFO 已满"),
+        Lost::Refused => Text::new("the driver refused it", "驱动拒绝发送"),
     }
 }
 

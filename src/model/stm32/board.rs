@@ -9,11 +9,14 @@ use super::driver::{Driver, Path};
 use super::mac::{Loss, Pace, Rx, RxFrame, Tx};
 use super::part::{NoEthernet, Part, Silicon};
 use crate::kernel::{SimSpan, SimTime};
-use crate::model::tcp::Flags;
 use crate::model::tcp::lwip::main_loop::Duty;
 use crate::model::tcp::lwip::memory::Pool;
 use crate::model::tcp::lwip::{App, Frame, MainLoop, Options, Stack};
 use crate::model::tcp::segment::{IP_HEADER, TCP_HEADER};
+
+mod charge;
+
+use charge::Step;
 
 /// Most losses and departures that wait for somebody to take them away.
 const REPORTS_LIMIT: usize = 1_000_000;
@@ -131,8 +134,14 @@ impl Config {
 pub struct Departure {
     /// The frame.
     pub frame: Frame,
-    /// When the stack handed it over.
+    /// When the step of the stack that made it began.
+    pub begun: SimTime,
+    /// When the driver handed it to the DMA.
     pub handed_at: SimTime,
+    /// Time in which the driver copied it; between `begun` and `handed_at`.
+    pub copied: SimSpan,
+    /// Time of the DMA, after `handed_at`.
+    pub dma: SimSpan,
     /// When its first bit left the PHY.
     pub first_bit: SimTime,
     /// When its last bit left the PHY.
@@ -155,10 +164,18 @@ pub enum Fate {
 pub struct Handled {
     /// What its carrier knows it by.
     pub tag: u64,
-    /// When.
+    /// When: lost, or handed to the stack.
     pub at: SimTime,
     /// What became of it.
     pub fate: Fate,
+    /// When it was complete in memory; of a lost one, when it was lost.
+    pub ready: SimTime,
+    /// When the pass began that took it.
+    pub pass: SimTime,
+    /// Time in which the driver copied it.
+    pub copied: SimSpan,
+    /// When the stack was done with it.
+    pub until: SimTime,
 }
 
 /// Where the processor's time went.
@@ -179,23 +196,6 @@ impl Load {
     pub fn total(&self) -> SimSpan {
         self.stack + self.driver + self.copy + self.tx_wait
     }
-}
-
-/// Counts of the stack before a step.
-#[derive(Clone, Copy)]
-struct Before {
-    writes: u32,
-    written: u64,
-    freed: u32,
-    passed: u64,
-}
-
-/// What a step of the stack is.
-#[derive(Clone, Copy)]
-enum Step {
-    Input { has_data: bool, bytes: u64 },
-    Timer,
-    Work,
 }
 
 /// A board.
@@ -222,7 +222,10 @@ pub struct Board {
     pub departures: Vec<Departure>,
     /// What came and what became of it, until somebody takes it away.
     pub handled: Vec<Handled>,
-    last_pass: SimTime,
+    /// What the driver refused to send, until somebody takes it away.
+    pub refused: Vec<Frame>,
+    /// When the last pass began.
+    pub last_pass: SimTime,
     /// Frames that a pass left behind wait for the next one.
     has_left: bool,
 }
@@ -239,6 +242,7 @@ impl Board {
             let all = n_attached as u32 == driver.rx_descriptors;
             assert!(all, "the pool has a buffer for every descriptor");
         }
+        stack.core.netif.has_driver = true;
         if driver.tx == Path::ZeroCopy {
             stack.core.netif.tx_max_pbufs = driver.tx_descriptors;
         }
@@ -255,6 +259,7 @@ impl Board {
             is_reading_stopped: false,
             departures: Vec::new(),
             handled: Vec::new(),
+            refused: Vec::new(),
             last_pass: SimTime::ZERO,
             has_left: false,
         }
@@ -320,6 +325,28 @@ impl Board {
         self.busy_until = cursor;
     }
 
+    /// Whether a program may call the stack at `now`: the processor is free, and the loop comes
+    /// round at this instant.
+    pub fn is_open_at(&self, now: SimTime) -> bool {
+        self.busy_until <= now && self.pass_at(now) == now
+    }
+
+    /// A program calls the stack as part of a pass: at `now`, or when the processor has done what
+    /// it does already. The call gets the time at which it runs.
+    pub fn call<R>(
+        &mut self,
+        now: SimTime,
+        program: &mut dyn Program,
+        call: impl FnOnce(SimTime, &mut Stack) -> R,
+    ) -> R {
+        let mut cursor = now.max(self.busy_until);
+        let before = self.before(cursor);
+        let result = call(cursor, &mut self.stack);
+        self.after(&mut cursor, program, Step::Work, before);
+        self.busy_until = cursor;
+        result
+    }
+
     /// How many of the pool's buffers are in the ring, with a frame or without.
     pub fn n_attached(&self) -> u32 {
         use super::mac::Slot;
@@ -364,13 +391,18 @@ impl Board {
                 }
                 self.rebuild(*cursor);
             }
-            let Some(frame) = self.rx.take(*cursor) else { break };
-            self.serve_frame(cursor, frame, program);
+            let Some((ready, frame)) = self.rx.take(*cursor) else { break };
+            self.serve_frame(cursor, (ready, frame), program);
         }
         self.note_losses(*cursor);
     }
 
-    fn serve_frame(&mut self, cursor: &mut SimTime, frame: RxFrame, program: &mut dyn Program) {
+    fn serve_frame(
+        &mut self,
+        cursor: &mut SimTime,
+        (ready, frame): (SimTime, RxFrame),
+        program: &mut dyn Program,
+    ) {
         let cpu = self.config.cpu;
         let segment = frame.segment;
         let bytes = u64::from(segment.ip_bytes());
@@ -382,11 +414,12 @@ impl Board {
         // The interrupt and the switches were waited for before the pass began.
         *cursor += cpu.time(cpu.costs.driver) + cpu.invalidate(bytes);
         let at = *cursor;
+        let mut copied = SimSpan::ZERO;
         let is_taken = match self.config.driver.rx {
             Path::Copying => {
-                let copy = cpu.copy(bytes);
-                self.load.copy += copy;
-                *cursor += copy;
+                copied = cpu.copy(bytes);
+                self.load.copy += copied;
+                *cursor += copied;
                 self.rebuild(*cursor);
                 let before = self.before(*cursor);
                 let is_taken = self.stack.frame(*cursor, frame.addr, &segment, program);
@@ -410,7 +443,8 @@ impl Board {
             }
         };
         let fate = if is_taken { Fate::Taken } else { Fate::NoPbuf };
-        self.report(Handled { tag: frame.tag, at, fate });
+        let (tag, pass, until) = (frame.tag, self.last_pass, *cursor);
+        self.report(Handled { tag, at, fate, ready, pass, copied, until });
     }
 
     /// Gives bare descriptors back to the DMA, each with a buffer.
@@ -435,99 +469,10 @@ impl Board {
         self.note_losses(now);
     }
 
-    fn before(&mut self, now: SimTime) -> Before {
-        let is_instant = self.config.pace.wire(0).is_zero();
-        self.stack.core.netif.tx_room = match self.config.driver.tx {
-            // An instant wire has always sent all; a driver that waits has, too.
-            _ if is_instant => u32::MAX,
-            Path::ZeroCopy => u32::MAX,
-            Path::Copying => self.tx.n_free(now),
-        };
-        let core = &self.stack.core;
-        Before {
-            writes: core.stats.writes,
-            written: core.stats.written,
-            freed: core.stats.freed,
-            passed: core.memory.heap.passed,
-        }
-    }
-
-    /// Charges a step of the stack and sends what it handed over.
-    fn after(
-        &mut self,
-        cursor: &mut SimTime,
-        program: &mut dyn Program,
-        step: Step,
-        before: Before,
-    ) {
-        let cpu = self.config.cpu;
-        let costs = &cpu.costs;
-        let core = &self.stack.core;
-        let base = match step {
-            Step::Input { has_data: true, .. } => costs.input_data,
-            Step::Input { has_data: false, .. } => costs.input,
-            Step::Timer => costs.timer,
-            Step::Work => 0,
-        };
-        let checked = match step {
-            Step::Input { bytes, .. } => cpu.checksum(bytes),
-            Step::Timer | Step::Work => SimSpan::ZERO,
-        };
-        let n_writes = u64::from(core.stats.writes - before.writes);
-        let freed = u64::from(core.stats.freed - before.freed) * costs.free_segment;
-        let searched = (core.memory.heap.passed - before.passed) * costs.heap_block;
-        let work = checked
-            + cpu.time(base + freed + searched)
-            + cpu.write(n_writes, core.stats.written - before.written);
-        self.load.stack += work;
-        *cursor += work;
-        for frame in program.take_frames(&mut self.stack) {
-            self.send(cursor, frame);
-        }
-    }
-
-    fn send(&mut self, cursor: &mut SimTime, frame: Frame) {
-        let cpu = self.config.cpu;
-        let segment = &frame.segment;
-        let bytes = u64::from(segment.ip_bytes());
-        let is_ack = segment.len == 0 && !segment.flags.has(Flags::SYN);
-        let output = if is_ack { cpu.costs.output_ack } else { cpu.costs.output };
-        let stack = cpu.time(output) + cpu.checksum(bytes);
-        let driver = cpu.time(cpu.costs.driver);
-        self.load.stack += stack;
-        self.load.driver += driver;
-        *cursor += stack + driver;
-        if !frame.is_sent {
-            self.tx_refused += 1;
-            return;
-        }
-        let n_descriptors = match self.config.driver.tx {
-            Path::ZeroCopy => frame.n_pbufs,
-            Path::Copying => {
-                let copy = cpu.copy(bytes);
-                self.load.copy += copy;
-                *cursor += copy;
-                1
-            }
-        };
-        let pace = self.config.pace;
-        let handed_at = *cursor;
-        let (first_bit, last_bit, done) =
-            self.tx.send(handed_at, n_descriptors, segment.ip_bytes(), &pace);
-        if self.config.driver.tx == Path::ZeroCopy {
-            // HAL_ETH_Transmit: spins in a super-loop, sleeps with threads.
-            if self.config.rhythm != Rhythm::Rtos {
-                self.load.tx_wait += done - handed_at;
-            }
-            *cursor = done;
-        }
-        assert!(self.departures.len() < REPORTS_LIMIT, "somebody takes departures away");
-        self.departures.push(Departure { frame, handed_at, first_bit, last_bit });
-    }
-
     fn note_losses(&mut self, at: SimTime) {
         for (frame, loss) in std::mem::take(&mut self.rx.lost) {
-            self.report(Handled { tag: frame.tag, at, fate: Fate::Lost(loss) });
+            let (tag, fate, copied) = (frame.tag, Fate::Lost(loss), SimSpan::ZERO);
+            self.report(Handled { tag, at, fate, ready: at, pass: at, copied, until: at });
         }
     }
 

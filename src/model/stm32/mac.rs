@@ -215,8 +215,9 @@ impl Rx {
         }
     }
 
-    /// Takes the program's next frame, if it is complete; its descriptor is bare then.
-    pub fn take(&mut self, now: SimTime) -> Option<RxFrame> {
+    /// Takes the program's next frame, if it is complete, with the time at which it was; its
+    /// descriptor is bare then.
+    pub fn take(&mut self, now: SimTime) -> Option<(SimTime, RxFrame)> {
         let slot = &mut self.slots[self.cpu_next as usize];
         let Slot::Filled(done, frame) = *slot else { return None };
         if now < done {
@@ -224,7 +225,7 @@ impl Rx {
         }
         *slot = Slot::Bare;
         self.cpu_next = self.after(self.cpu_next);
-        Some(frame)
+        Some((done, frame))
     }
 
     /// Gives the oldest bare descriptor a buffer and the DMA; false if none is bare.
@@ -266,6 +267,11 @@ impl Rx {
         waiting + leaving.map(|(_, bytes)| bytes).sum::<u32>()
     }
 
+    /// The descriptor that the DMA fills next, and the one that the program takes next.
+    pub fn next(&self) -> (u32, u32) {
+        (self.dma_next, self.cpu_next)
+    }
+
     /// Tags of the frames that are in the FIFO or in descriptors.
     pub fn tags(&self) -> Vec<u64> {
         let filled = self.slots.iter().filter_map(|slot| match slot {
@@ -298,9 +304,20 @@ fn bytes_of(frame: &RxFrame) -> u32 {
 pub struct Tx {
     /// Descriptors of the ring.
     pub n: u32,
-    /// Frames under way: until when they hold descriptors, how many.
-    in_flight: VecDeque<(SimTime, u32)>,
+    /// Frames under way.
+    in_flight: VecDeque<Sending>,
     wire_free: SimTime,
+}
+
+/// A frame that is being sent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Sending {
+    /// When the DMA has moved it into the FIFO.
+    moved: SimTime,
+    /// When its last bit is out, and its descriptors are the program's again.
+    done: SimTime,
+    n_descriptors: u32,
+    bytes: u32,
 }
 
 impl Tx {
@@ -311,8 +328,14 @@ impl Tx {
 
     /// Descriptors that the program owns.
     pub fn n_free(&self, now: SimTime) -> u32 {
-        let held = self.in_flight.iter().filter(|(done, _)| now < *done);
-        self.n.saturating_sub(held.map(|(_, n)| n).sum())
+        let held = self.in_flight.iter().filter(|frame| now < frame.done);
+        self.n.saturating_sub(held.map(|frame| frame.n_descriptors).sum())
+    }
+
+    /// Bytes in the FIFO.
+    pub fn fifo_bytes(&self, now: SimTime) -> u32 {
+        let inside = self.in_flight.iter().filter(|f| f.moved <= now && now < f.done);
+        inside.map(|frame| frame.bytes).sum()
     }
 
     /// Sends a packet from `n_descriptors`; says when its first and last bit leave the PHY, and
@@ -324,11 +347,15 @@ impl Tx {
         ip_bytes: u32,
         pace: &Pace,
     ) -> (SimTime, SimTime, SimTime) {
-        self.in_flight.retain(|(done, _)| now < *done);
+        self.in_flight.retain(|frame| now < frame.done);
+        // A frame is moved when those before it are out: the FIFO holds little more than one.
         let start = (now + pace.dma(ip_bytes)).max(self.wire_free);
+        let moved = now + pace.dma(ip_bytes);
+        let moved = if moved < self.wire_free { self.wire_free } else { moved };
         let end = start + pace.wire(ip_bytes);
         self.wire_free = end;
-        self.in_flight.push_back((end, n_descriptors));
+        let bytes = ip_bytes.max(LEAST_PAYLOAD as u32) + HEADER_BYTES as u32;
+        self.in_flight.push_back(Sending { moved, done: end, n_descriptors, bytes });
         (start + pace.phy_tx, end + pace.phy_tx, end)
     }
 }

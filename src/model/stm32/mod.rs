@@ -9,12 +9,16 @@ pub mod cost;
 pub mod driver;
 pub mod lwipopts;
 pub mod mac;
+pub mod node;
 pub mod params;
 pub mod part;
+pub mod snapshot;
 
 pub use board::{Board, Config, Departure, Fate, Handled, Load, Program, Rhythm};
 pub use cost::{Costs, Cpu, Optimisation};
 pub use driver::{Driver, Path};
 pub use mac::{Loss, Pace, Rate, RxFrame};
+pub use node::BoardNode;
 pub use params::{BoardParams, Stm32Params};
 pub use part::Part;
+pub use snapshot::Snapshot;

@@ -98,8 +98,15 @@ params! {
             help ("Speed of that serial line: ten bits a character.",
                 "该串口的速率：每字符十位。"),
             source "a program";
+        /// Programs go on in `tcp_sent`.
+        sent_callback: bool = false, switch, applies restart,
+            name ("Writes in tcp_sent", "在 tcp_sent 中续写"),
+            help ("A program whose write was refused goes on inside its tcp_sent callback; off: \
+                when its turn comes.",
+                "写入被拒绝的程序在 tcp_sent 回调中继续写；关闭时等轮到它。"),
+            source "lwIP tcp.h:tcp_sent";
         /// How fast the MAC puts bits on its wire.
-        rate: Rate = Rate::M100, choice, applies restart, name ("MAC speed", "MAC 速率"),
+        mac_rate: Rate = Rate::M100, choice, applies restart, name ("MAC speed", "MAC 速率"),
             help ("How fast the MAC puts bits on its wire; the wire beyond has a rate of its own.",
                 "MAC 向线路发送比特的速率；其后的链路另有自己的速率。"),
             source "IEEE 802.3";
@@ -236,7 +243,7 @@ impl BoardParams {
                 Rhythm::slow(self.hal_delay, characters, u64::from(self.printf_baud.0))
             }
         };
-        config.pace.rate = self.rate;
+        config.pace.rate = self.mac_rate;
         // Its range keeps it inside 32 bits.
         config.pace.threshold_bytes = self.fifo_threshold.0 as u32;
         config.cpu.optimisation = self.optimisation;

@@ -216,6 +216,12 @@ impl Script {
             Op::On(number) => self.port = number - 1,
             Op::Sleep(span) => return self.sleep(cx.now(), cx.now() + span),
             Op::At(span) => return self.sleep(cx.now(), SimTime::ZERO + span),
+            Op::Block(span) => {
+                if !matches!(self.waits, Waits::Until(_)) {
+                    cx.block(self.port, span);
+                }
+                return self.sleep(cx.now(), cx.now() + span);
+            }
             _ => return self.on_socket(cx, op),
         }
         self.at += 1;
@@ -260,11 +266,13 @@ impl Script {
         }
         let waits = match op {
             Op::Write { bytes, more } => self.write(cx, bytes, more),
+            Op::Burst { times, bytes } => self.burst(cx, times, bytes),
             Op::Read(bytes) => self.read(cx, bytes),
-            Op::Recv(bytes) if 0 < socket.readable => {
-                cx.read_stream(port, bytes);
-                Waits::Nothing
-            }
+            Op::Recv(bytes) if 0 < socket.readable => match cx.read_stream(port, bytes) {
+                // A board reads when its loop comes round.
+                0 => Waits::AnyByte,
+                _ => Waits::Nothing,
+            },
             Op::Recv(_) if socket.is_over => Waits::Nothing,
             Op::Recv(_) => Waits::AnyByte,
             Op::Drain => self.drain(cx),
@@ -293,8 +301,30 @@ impl Script {
                 let message = cx.new_message(u32::from(port), bytes);
                 let (msg, by, key) = (message.id, cx.me, message.key);
                 cx.fact(Fact::Sent { msg, by, key, bytes });
-                cx.write_stream(port, message, more);
+                cx.write_stream(port, &[message], more);
                 msg
+            }
+        };
+        match cx.stream(port) {
+            Some(socket) if 0 < socket.outside => Waits::Room(msg),
+            _ => Waits::Nothing,
+        }
+    }
+
+    fn burst(&mut self, cx: &mut Ctx<'_>, times: u32, bytes: u32) -> Waits {
+        let port = self.port;
+        let msg = match self.waits {
+            Waits::Room(msg) => msg,
+            _ => {
+                let mut messages = Vec::new();
+                for _ in 0..times {
+                    let message = cx.new_message(u32::from(port), bytes);
+                    let (msg, by, key) = (message.id, cx.me, message.key);
+                    cx.fact(Fact::Sent { msg, by, key, bytes });
+                    messages.push(message);
+                }
+                cx.write_stream(port, &messages, false);
+                messages.last().map_or(MsgId(0), |message| message.id)
             }
         };
         match cx.stream(port) {

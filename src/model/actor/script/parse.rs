@@ -18,6 +18,13 @@ pub enum Op {
         /// `MSG_MORE`: more will follow.
         more: bool,
     },
+    /// So many writes of so many bytes each, one behind the other; waits until all are taken.
+    Burst {
+        /// How many.
+        times: u32,
+        /// Bytes of each.
+        bytes: u32,
+    },
     /// Reads until it has so many bytes.
     Read(u64),
     /// One `recv` of at most so many bytes; waits for the first.
@@ -28,6 +35,8 @@ pub enum Op {
     Sleep(SimSpan),
     /// Waits until this instant of the run.
     At(SimSpan),
+    /// Waits, and keeps a board from doing anything else meanwhile: `HAL_Delay`.
+    Block(SimSpan),
     /// What stands up to `end` is done so often.
     Repeat {
         /// How often.
@@ -66,11 +75,13 @@ pub const VERBS: &[&str] = &[
     "connect",
     "write",
     "writev",
+    "burst",
     "read",
     "recv",
     "drain",
     "sleep",
     "at",
+    "block",
     "repeat",
     "set",
     "shutdown",
@@ -84,6 +95,8 @@ const OPTIONS: &[&str] = &["nodelay", "cork", "quickack", "sndbuf", "rcvbuf", "r
 pub const MAX_STEPS: usize = 1_000;
 /// Most blocks inside each other.
 pub const MAX_DEPTH: usize = 8;
+/// Most writes of a burst.
+const MAX_BURST: u64 = 10_000;
 /// Most turns of one block.
 const MAX_TIMES: u64 = 1_000_000_000;
 /// Longest span of a step.
@@ -254,11 +267,16 @@ impl Parser {
                 }
                 Op::Write { bytes: bytes as u32, more: words.take("more") }
             }
+            "burst" => {
+                let times = words.count(verb, MAX_BURST)? as u32;
+                Op::Burst { times, bytes: words.bytes(verb, most)? as u32 }
+            }
             "read" => Op::Read(words.bytes(verb, u64::MAX)?),
             "recv" => Op::Recv(words.bytes(verb, u64::MAX)?),
             "drain" => Op::Drain,
             "sleep" => Op::Sleep(words.span(verb)?),
             "at" => Op::At(words.span(verb)?),
+            "block" => Op::Block(words.span(verb)?),
             "repeat" => {
                 let times = words.count(verb, MAX_TIMES)? as u32;
                 words.one_of("repeat", &["{"])?;

@@ -8,17 +8,13 @@ use std::mem;
 
 use crate::model::channel::Channel;
 use crate::model::channel::tcp::end::Input;
-use crate::model::channel::tcp::{EndMachine, Stage, TIMERS, Tcp, TcpLane, cause_of};
+use crate::model::channel::tcp::{EndMachine, Stage, Tcp, TcpLane};
 use crate::model::command::Node;
 use crate::model::fact::{Cause, Fact, Lost, Why};
 use crate::model::ground::{Event, Ground, Lane, Poke};
-use crate::model::message::{ChannelId, MsgId, Parcel, WireId};
-use crate::model::tcp::{Errno, Hold, Outbox, Running, Segment, Signal, TimerKind};
+use crate::model::message::{ChannelId, Parcel, WireId};
+use crate::model::tcp::{Errno, Outbox, Segment, Signal};
 use crate::model::wire::{Frame, Tag};
-
-/// Waiting messages that are told at once what they wait for from now on; those behind them when
-/// they come so far.
-const TOLD_AT_ONCE: u64 = 64;
 
 /// What TCP keeps besides its channels, hosts and wires.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -51,12 +47,13 @@ impl Ground {
 
     /// Opens a connection with new ends: `to` listens, and `from` connects unless its script does.
     pub fn tcp_open(&mut self, channel: ChannelId, connects: bool) {
-        let hosts = self.tcp_mut(channel).hosts;
+        let tcp = self.tcp_mut(channel);
+        tcp.epoch += 1;
+        let hosts = tcp.hosts;
         for (side, host) in hosts.into_iter().enumerate() {
             self.tcp_new_end(channel, side, host);
         }
         let tcp = self.tcp_mut(channel);
-        tcp.epoch += 1;
         tcp.retry_at = None;
         tcp.lanes = Default::default();
         self.tcp_call(channel, Lane::Back, Input::Listen);
@@ -216,6 +213,11 @@ impl Ground {
         if self.tcp_mut(channel).epoch != tag.epoch {
             return;
         }
+        let host = self.tcp_mut(channel).hosts[lane.other().index()];
+        if self.hosts[host.index()].board.is_some() {
+            self.board_arrive(host, frame);
+            return;
+        }
         if segment.len == 0 {
             self.tcp_call(channel, lane.other(), Input::Segment(&segment));
             return;
@@ -227,7 +229,7 @@ impl Ground {
     }
 
     /// Messages whose last byte was in a segment that arrived, and those that are in order now.
-    fn tcp_landed(
+    pub(super) fn tcp_landed(
         &mut self,
         channel: ChannelId,
         lane: Lane,
@@ -288,8 +290,11 @@ impl Ground {
         let count = self.tcp_machine_call(channel, side, input, &mut out);
         // A read that opened no window changed nothing else.
         let is_read = matches!(input, Input::Read { .. });
-        if is_read && out.segments.is_empty() && out.signals.is_empty() {
+        let host = self.tcp_mut(channel).hosts[side.index()];
+        let has_left = self.board_flush(host);
+        if is_read && out.segments.is_empty() && out.signals.is_empty() && !has_left {
             self.net.outbox = out;
+            self.board_arm(host);
             return count;
         }
         for segment in out.segments.drain(..) {
@@ -301,7 +306,6 @@ impl Ground {
         self.net.outbox = out;
         self.tcp_after(channel, side, is_wake || matches!(input, Input::Collect));
         if let EndMachine::Lwip(_) = self.tcp_mut(channel).ends[side.index()].machine {
-            let host = self.tcp_mut(channel).hosts[side.index()];
             self.tcp_after_host(host);
         }
         while before < self.net.signals.len() {
@@ -312,7 +316,7 @@ impl Ground {
     }
 
     /// A segment goes onto the wire.
-    fn tcp_depart(&mut self, channel: ChannelId, lane: Lane, segment: &Segment) {
+    pub(super) fn tcp_depart(&mut self, channel: ChannelId, lane: Lane, segment: &Segment) {
         self.net.frames += 1;
         let (now, number, back) = (self.now, self.net.frames, lane.is_back());
         let tcp = self.tcp_mut(channel);
@@ -412,7 +416,7 @@ impl Ground {
     }
 
     /// A writer that was refused hears that there is room again.
-    fn tcp_go_on(&mut self, channel: ChannelId, lane: Lane) {
+    pub(super) fn tcp_go_on(&mut self, channel: ChannelId, lane: Lane) {
         let state = &mut self.tcp_mut(channel).lanes[lane.index()];
         if state.refused && state.outside() == 0 {
             state.refused = false;
@@ -440,146 +444,6 @@ impl Ground {
         tcp.ends[side.index()].is_open = false;
         tcp.ends[side.index()].broken = Some(Errno::ConnReset);
         tcp.retry_at = None;
-    }
-
-    /// States which timers and holds begin and end with a call, arms the end's wake-up, and tells
-    /// waiting messages what they wait for now.
-    fn tcp_after(&mut self, channel: ChannelId, side: Lane, is_wake: bool) {
-        let hold = self.tcp_hold(channel, side);
-        let end = &mut self.tcp_mut(channel).ends[side.index()];
-        let held = mem::replace(&mut end.hold, hold);
-        let marks = match &end.machine {
-            EndMachine::Stack(socket) => Some(socket.timer_marks()),
-            EndMachine::Lwip(_) | EndMachine::None => None,
-        };
-        // A timer that is only set anew each time is no news.
-        if is_wake || marks != Some(end.marks) {
-            end.marks = marks.unwrap_or_default();
-            self.restate_timers(channel, side, is_wake);
-        }
-        if held != hold {
-            self.state_hold(channel, side, held);
-        }
-        self.tcp_arm(channel, side);
-        self.tcp_restate(channel, side);
-        self.tcp_restate(channel, side.other());
-        if self.facts.listening {
-            let gauges = self.tcp_gauges(channel, side);
-            self.facts.readings.push((self.now, channel, side.is_back(), gauges));
-        }
-    }
-
-    /// Looks at an end's timers, and states what is new about them.
-    fn restate_timers(&mut self, channel: ChannelId, side: Lane, is_wake: bool) {
-        let running = self.tcp_running(channel, side);
-        let end = &mut self.tcp_mut(channel).ends[side.index()];
-        let before = mem::replace(&mut end.stated, running);
-        let kinds = |timers: &[Option<Running>]| {
-            timers.iter().fold(0_u32, |kinds, timer| kinds << 1 | u32::from(timer.is_some()))
-        };
-        let ack = TimerKind::DelayedAck as usize;
-        let since = |timer: Option<Running>| timer.map(|timer| timer.since);
-        let is_news = is_wake
-            || kinds(&before) != kinds(&running)
-            || since(before[ack]) != since(running[ack]);
-        if is_news {
-            self.state_timers(channel, side, &before, is_wake);
-        }
-    }
-
-    fn state_timers(
-        &mut self,
-        channel: ChannelId,
-        side: Lane,
-        before: &[Option<Running>; TIMERS.len()],
-        is_wake: bool,
-    ) {
-        let (now, at_to) = (self.now, side.is_back());
-        let running = self.tcp_mut(channel).ends[side.index()].stated;
-        for (n, timer) in TIMERS.into_iter().enumerate() {
-            if let Some(old) = before[n]
-                && running[n] != before[n]
-            {
-                let fired = is_wake && old.due <= now;
-                if fired {
-                    let since = old.since;
-                    self.state(Fact::TimerFired { channel, at_to, timer, since });
-                } else if running[n]
-                    .is_none_or(|new| timer == TimerKind::DelayedAck && new.since != old.since)
-                {
-                    self.state(Fact::TimerCancelled { channel, at_to, timer });
-                }
-            }
-            let is_new = before[n].is_none_or(|old| {
-                let restarted = timer == TimerKind::DelayedAck
-                    && running[n].is_some_and(|new| new.since != old.since);
-                restarted || (is_wake && old.due <= now)
-            });
-            if let Some(new) = running[n].filter(|_| is_new && running[n] != before[n]) {
-                self.state(Fact::TimerArmed { channel, at_to, timer, due: new.due });
-            }
-        }
-    }
-
-    fn state_hold(&mut self, channel: ChannelId, side: Lane, before: Option<Hold>) {
-        let at_to = side.is_back();
-        if let Some(hold) = before {
-            self.state(Fact::HoldEnded { channel, at_to, hold });
-        }
-        let tcp = self.tcp_mut(channel);
-        let Some(hold) = tcp.ends[side.index()].hold else { return };
-        let lane = &tcp.lanes[side.index()];
-        let msg = lane.get(lane.n_sent).and_then(|p| p.parcel.about()).unwrap_or(MsgId(0));
-        let (written, nxt) = self.tcp_unsent(channel, side);
-        let bytes = u32::try_from(written.saturating_sub(nxt)).unwrap_or(u32::MAX);
-        self.state(Fact::HoldBegun { channel, at_to, hold, bytes, msg });
-    }
-
-    /// Tells the messages that wait at a lane's sender what they wait for now.
-    fn tcp_restate(&mut self, channel: ChannelId, lane: Lane) {
-        let tcp = self.tcp_mut(channel);
-        let peer_delays = tcp.ends[lane.other().index()].timer(TimerKind::DelayedAck).is_some();
-        let end = &tcp.ends[lane.index()];
-        let (hold, is_open) = (end.hold, end.is_open);
-        let inside = cause_of(hold, peer_delays);
-        let state = &mut tcp.lanes[lane.index()];
-        let all = state.first + state.parcels.len() as u64;
-        let told =
-            state.n_written.min(state.n_sent + TOLD_AT_ONCE) <= state.n_told.max(state.n_sent);
-        if state.cause == Some(inside) && told && all <= state.n_known.max(state.n_sent) {
-            return;
-        }
-        if state.cause != Some(inside) {
-            state.cause = Some(inside);
-            state.n_told = state.n_sent;
-        }
-        let outside = if is_open { state.outside_cause.cause() } else { Cause::Handshake };
-        let mut number = state.n_told.max(state.n_sent);
-        let until = state.n_written.min(state.n_sent + TOLD_AT_ONCE);
-        while number < until {
-            self.set_cause(channel, lane, number, inside);
-            number += 1;
-        }
-        let state = &mut self.tcp_mut(channel).lanes[lane.index()];
-        state.n_told = number;
-        // What is new is told at least once, however far behind it stands.
-        let mut number = state.n_known.max(state.n_sent);
-        while self.tcp_mut(channel).lanes[lane.index()].get(number).is_some() {
-            let is_inside = number < self.tcp_mut(channel).lanes[lane.index()].n_written;
-            self.set_cause(channel, lane, number, if is_inside { inside } else { outside });
-            number += 1;
-        }
-        self.tcp_mut(channel).lanes[lane.index()].n_known = number;
-    }
-
-    /// A message waits for something else from now on.
-    fn set_cause(&mut self, channel: ChannelId, lane: Lane, number: u64, cause: Cause) {
-        let state = &mut self.tcp_mut(channel).lanes[lane.index()];
-        let Some(parcel) = state.get_mut(number).filter(|p| p.cause != cause) else { return };
-        parcel.cause = cause;
-        if let Some(msg) = parcel.parcel.message().map(|message| message.id) {
-            self.state(Fact::Held { msg, cause });
-        }
     }
 
     /// States a fact.

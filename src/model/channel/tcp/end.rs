@@ -2,6 +2,7 @@
 
 use crate::kernel::SimTime;
 use crate::model::channel::Channel;
+use crate::model::channel::tcp::board::call_board;
 use crate::model::channel::tcp::{OutsideCause, TIMERS, TcpEnd};
 use crate::model::ground::{Event, Ground, Lane};
 use crate::model::host::HostParams;
@@ -65,8 +66,13 @@ impl Ground {
         let machine = match &self.hosts[host.index()].params {
             HostParams::Linux(params) => stack_end(&StackParams::Linux(params.clone()), mtu),
             HostParams::Rfc(params) => stack_end(&StackParams::Rfc(params.clone()), mtu),
-            HostParams::Lwip(_) | HostParams::Stm32(_) => {
+            HostParams::Lwip(_) => {
                 EndMachine::Lwip(Box::new(lwip::Socket::new(address(channel, side))))
+            }
+            HostParams::Stm32(_) => {
+                let epoch = self.tcp_mut(channel).epoch;
+                let addr = address_on_board(channel, side, epoch);
+                EndMachine::Lwip(Box::new(lwip::Socket::new(addr)))
             }
         };
         self.tcp_mut(channel).ends[side] = TcpEnd { machine, ..TcpEnd::none() };
@@ -83,22 +89,30 @@ impl Ground {
         let now = self.now;
         let Channel::Tcp(tcp) = &mut self.channels[channel.index()].machine else { return 0 };
         let host = &mut self.hosts[tcp.hosts[side.index()].index()];
-        match (&mut tcp.ends[side.index()].machine, &mut host.lwip) {
-            (EndMachine::Stack(socket), _) => call_stack(socket, now, input, out),
-            (EndMachine::Lwip(socket), Some(stack)) => {
-                let (count, is_short) = call_lwip(socket, stack, now, input, out);
-                if let Input::Write { .. } = input {
-                    let why = if is_short { OutsideCause::Queue } else { OutsideCause::Buffer };
-                    tcp.lanes[side.index()].outside_cause = why;
-                }
-                count
+        let lane = &mut tcp.lanes[side.index()];
+        let (count, why) = match (&mut tcp.ends[side.index()].machine, &mut host.board) {
+            (EndMachine::Stack(socket), _) => return call_stack(socket, now, input, out),
+            (EndMachine::Lwip(socket), Some(node)) => {
+                call_board(socket, node, (channel, side), now, input, out)
             }
-            _ => 0,
+            (EndMachine::Lwip(socket), None) => {
+                let Some(stack) = &mut host.lwip else { return 0 };
+                call_lwip(socket, stack, now, input, out)
+            }
+            (EndMachine::None, _) => return 0,
+        };
+        if let Input::Write { .. } = input {
+            lane.outside_cause = why;
         }
+        count
     }
 
     /// After a call on an lwIP host: its timer, and what the call did for other connections.
     pub(super) fn tcp_after_host(&mut self, host: HostId) {
+        if self.hosts[host.index()].board.is_some() {
+            self.board_arm(host);
+            return;
+        }
         let node = &mut self.hosts[host.index()];
         let Some(stack) = &node.lwip else { return };
         match stack.next_wake() {
@@ -197,7 +211,7 @@ impl Ground {
         if specs[usize::from(param)].key != "nodelay" {
             return;
         }
-        if let Some(stack) = &mut self.hosts[host.index()].lwip {
+        if let Some(stack) = self.hosts[host.index()].stack_mut() {
             stack.core.options.nodelay = on;
         }
         for n in 0..self.channels.len() {
@@ -214,6 +228,10 @@ impl Ground {
     /// A host's own timer is due: lwIP's `tcp_tmr`, which runs all its connections.
     pub fn tcp_host(&mut self, host: HostId) {
         let now = self.now;
+        if self.hosts[host.index()].board.is_some() {
+            self.board_go_on(host);
+            return;
+        }
         if let Some(stack) = &mut self.hosts[host.index()].lwip {
             stack.on_wake(now);
         }
@@ -222,7 +240,7 @@ impl Ground {
 
     fn tcp_stack(&self, channel: ChannelId, side: Lane) -> Option<&lwip::Stack> {
         let host = self.tcp(channel)?.hosts[side.index()];
-        self.hosts[host.index()].lwip.as_deref()
+        self.hosts[host.index()].stack()
     }
 
     fn tcp_machine(&self, channel: ChannelId, side: Lane) -> &EndMachine {
@@ -272,14 +290,21 @@ fn address(channel: ChannelId, side: usize) -> lwip::Addr {
     lwip::Addr { port, peer: u32::from(channel.0), peer_port }
 }
 
-/// Answers with the bytes taken or read, and whether a write was refused for want of memory.
-fn call_lwip(
+/// The same on a board, where the number of the connection counts too: frames of an earlier one
+/// may still be inside.
+pub(super) fn address_on_board(channel: ChannelId, side: usize, epoch: u32) -> lwip::Addr {
+    let addr = address(channel, side);
+    lwip::Addr { peer: addr.peer | epoch << 16, ..addr }
+}
+
+/// Answers with the bytes taken or read, and what bytes that a write left over wait for.
+pub(super) fn call_lwip(
     socket: &mut lwip::Socket,
     stack: &mut lwip::Stack,
     now: SimTime,
     input: Input<'_>,
     out: &mut Outbox,
-) -> (u64, bool) {
+) -> (u64, OutsideCause) {
     let at_most = |bytes: u64| u32::try_from(bytes).unwrap_or(u32::MAX);
     // A call that fails changes nothing; a refused write is tried again when there is room.
     match input {
@@ -290,17 +315,25 @@ fn call_lwip(
         }
         Input::Wake | Input::Collect => socket.collect(stack, out),
         Input::Write { bytes, more } => {
+            let err_before = stack.core.memory.heap.usage.err;
             let taken = socket.write(now, stack, at_most(bytes), more, out);
-            return (taken.map_or(0, u64::from), taken == Err(Errno::NoMem));
+            let why = match taken {
+                Err(Errno::NoMem) if err_before < stack.core.memory.heap.usage.err => {
+                    OutsideCause::Heap
+                }
+                Err(Errno::NoMem) => OutsideCause::Queue,
+                _ => OutsideCause::Buffer,
+            };
+            return (taken.map_or(0, u64::from), why);
         }
         Input::Read { bytes } => {
             let taken = socket.read(now, stack, at_most(bytes), out);
-            return (taken.map_or(0, u64::from), false);
+            return (taken.map_or(0, u64::from), OutsideCause::Buffer);
         }
         Input::Set(option) => socket.set(stack, option),
         Input::Shutdown => drop(socket.shutdown(now, stack, out)),
         Input::Close => socket.close(now, stack, out),
         Input::Abort => socket.abort(now, stack, out),
     }
-    (0, false)
+    (0, OutsideCause::Buffer)
 }

@@ -41,8 +41,14 @@ pub enum OutsideCause {
     /// Room in the buffer.
     #[default]
     Buffer,
-    /// lwIP: room in the queue of segments, or memory.
+    /// lwIP: room in the queue of segments.
     Queue,
+    /// lwIP: memory of its heap.
+    Heap,
+    /// A board: the main loop comes round.
+    Loop,
+    /// A board with threads: the processor is free.
+    Cpu,
 }
 
 impl OutsideCause {
@@ -51,6 +57,9 @@ impl OutsideCause {
         match self {
             OutsideCause::Buffer => Cause::SendBuffer,
             OutsideCause::Queue => Cause::SegmentQueue,
+            OutsideCause::Heap => Cause::HeapFull,
+            OutsideCause::Loop => Cause::MainLoop,
+            OutsideCause::Cpu => Cause::Cpu,
         }
     }
 }

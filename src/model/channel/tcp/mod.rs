@@ -3,9 +3,12 @@
 //! The bytes themselves are the ends' business (`model::tcp`). Here stands what they mean: which
 //! parcel ends at which byte of the stream, how far it has come, and what it waits for. A parcel
 //! waits for what its last byte waits for.
-//! Read `docs/models/tcp.md` and `carry.rs` (what moves) before editing.
+//! Read `docs/models/tcp.md` and `carry.rs` (what moves) before editing; `board.rs` is what an end
+//! on an STM32 has between stack and wire, `causes.rs` tells messages what they wait for.
 
+mod board;
 mod carry;
+mod causes;
 mod end;
 mod lane;
 pub mod rules;

@@ -1,5 +1,6 @@
 //! A tcp channel as a program sees it: bytes in, bytes out, options, closing. Scripts use this.
 
+use crate::kernel::SimSpan;
 use crate::model::channel::tcp::end::Input;
 use crate::model::fact::Fact;
 use crate::model::ground::{Ctx, Lane, Port};
@@ -46,15 +47,36 @@ impl Ctx<'_> {
         })
     }
 
-    /// Writes a message's bytes to the stream; what finds no room goes in as soon as there is some.
-    pub fn write_stream(&mut self, port: u16, message: Message, more: bool) {
+    /// Writes messages to the stream, one `write` each; what finds no room goes in as soon as there
+    /// is some.
+    pub fn write_stream(&mut self, port: u16, messages: &[Message], more: bool) {
         let Port { channel, out, .. } = self.port(port);
         let ground = self.ground_mut();
-        let lane = &mut ground.tcp_mut(channel).lanes[out.index()];
-        lane.push(Parcel::Publish { seq: 0, message }, u64::from(message.bytes), more);
-        let (msg, back) = (message.id, out.is_back());
-        ground.state(Fact::Departed { msg, channel, back, kept: false });
+        for message in messages {
+            let lane = &mut ground.tcp_mut(channel).lanes[out.index()];
+            let parcel = Parcel::Publish { seq: 0, message: *message };
+            lane.push(parcel, u64::from(message.bytes), more);
+            let (msg, back) = (message.id, out.is_back());
+            ground.state(Fact::Departed { msg, channel, back, kept: false });
+        }
         ground.tcp_flush(channel, out);
+    }
+
+    /// Keeps the board on which this end lives from doing anything else; other hosts go on.
+    pub fn block(&mut self, port: u16, span: SimSpan) {
+        if self.n_ports() <= port {
+            return;
+        }
+        let Port { channel, out, .. } = self.port(port);
+        let ground = self.ground_mut();
+        let host = ground.tcp(channel).map(|tcp| tcp.hosts[out.index()]);
+        let now = ground.now;
+        if let Some(host) = host
+            && let Some(node) = &mut ground.hosts[host.index()].board
+        {
+            node.board.busy_until = node.board.busy_until.max(now) + span;
+            ground.board_arm(host);
+        }
     }
 
     /// Reads at most `most` bytes; states which messages were read to their end by that.

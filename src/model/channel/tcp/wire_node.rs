@@ -6,6 +6,7 @@ use crate::model::channel::tcp::rules;
 use crate::model::fact::Lost;
 use crate::model::ground::Lane;
 use crate::model::message::HostId;
+use crate::model::tcp::Segment;
 use crate::model::tcp::segment::{IP_HEADER, TCP_HEADER};
 use crate::model::wire::{Frame, Loss, Sent, Way, Wire};
 use crate::param::{Amount, BitRate, Bytes, Lines, Ppm, Reason, Value};
@@ -103,6 +104,16 @@ params! {
 }
 
 impl WireParams {
+    /// How long a packet's own bits occupy it, rounded down to a nanosecond.
+    pub fn sending(&self, segment: &Segment) -> SimSpan {
+        if self.rate == BitRate::UNLIMITED {
+            return SimSpan::ZERO;
+        }
+        let bytes = u64::from(segment.ip_bytes()).max(self.least.0) + self.framing.0;
+        let ns = u128::from(bytes) * 8 * 1_000_000_000 / u128::from(self.rate.0.max(1));
+        SimSpan::ns(u64::try_from(ns).unwrap_or(u64::MAX))
+    }
+
     /// The settings of one direction.
     fn way(&self, lane: Lane) -> Way {
         let back = if lane.is_back() { self.back_extra } else { SimSpan::ZERO };

@@ -57,6 +57,8 @@ pub struct Netif {
     pub tx_fail: u32,
     /// So many frames find a descriptor before the driver runs again; `u32::MAX` = any number.
     pub tx_room: u32,
+    /// A driver takes what was handed over: sockets leave it there.
+    pub has_driver: bool,
     /// What was handed over, in order, until somebody takes it away.
     pub frames: Vec<Frame>,
 }

@@ -27,6 +27,6 @@ pub use self::core::{Core, Fail, Frame, Netif, TcpStats};
 pub use main_loop::MainLoop;
 pub use options::{LwipParams, Options, Version};
 pub use pcb::{Addr, Pcb, PcbId, State, TcpSeg, Tf};
-pub use socket::Socket;
+pub use socket::{Post, Socket};
 pub use stack::{Answer, App, Event, Stack};
 pub use write::From;

@@ -29,7 +29,8 @@ pub struct Mail {
 }
 
 /// The application that all sockets of a stack share: it writes callbacks down.
-struct Post;
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Post;
 
 impl App for Post {
     fn on(&mut self, stack: &mut Stack, pcb: PcbId, addr: Addr, event: Event) -> Answer {
@@ -54,6 +55,12 @@ impl Stack {
     /// Whether nothing waits for any socket.
     pub fn is_quiet(&self) -> bool {
         self.mail.is_empty() && self.core.netif.frames.is_empty()
+    }
+
+    /// Whether a connection keeps the byte at this position, with bytes before it missing.
+    pub fn holds_early(&self, addr: Addr, seq: u64) -> bool {
+        let pcb = self.pcbs.iter().find(|pcb| pcb.addr == addr);
+        pcb.is_some_and(|pcb| pcb.ooseq.iter().any(|seg| seg.seq <= seq && seq < seg.end()))
     }
 
     /// Whether something waits for the socket between these ports.
@@ -274,19 +281,31 @@ impl Socket {
         for Mail { pcb, event, .. } in mail {
             self.hear(stack, pcb, event, out);
         }
-        stack.core.netif.frames.retain(|frame| {
-            let is_ours = frame.addr == addr;
-            if is_ours && frame.is_sent {
-                out.segments.push(frame.segment);
-            }
-            !is_ours
-        });
+        if !stack.core.netif.has_driver {
+            stack.core.netif.frames.retain(|frame| {
+                let is_ours = frame.addr == addr;
+                if is_ours && frame.is_sent {
+                    out.segments.push(frame.segment);
+                }
+                !is_ours
+            });
+        }
         let is_gone =
             self.pcb.is_some_and(|id| stack.pcb(id).is_none_or(|pcb| pcb.state == State::TimeWait));
         if self.is_closed && is_gone && !self.is_over {
             self.is_over = true;
             out.signals.push(Signal::Closed);
         }
+    }
+
+    /// Whether a write was refused, and the program wants to hear of room.
+    pub fn waits_for_room(&self) -> bool {
+        self.wants_room
+    }
+
+    /// The program wants to hear of room, or does not.
+    pub fn wait_for_room(&mut self, wants: bool) {
+        self.wants_room = wants;
     }
 
     /// Why the next byte in the send buffer does not leave now.

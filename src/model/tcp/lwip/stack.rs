@@ -92,8 +92,14 @@ impl Stack {
     /// A host's stack behind a device with this MTU in bytes.
     pub fn new(options: Options, mtu: u32) -> Stack {
         let memory = Memory::new(&options);
-        let netif =
-            Netif { mtu, tx_max_pbufs: 0, tx_fail: 0, tx_room: u32::MAX, frames: Vec::new() };
+        let netif = Netif {
+            mtu,
+            tx_max_pbufs: 0,
+            tx_fail: 0,
+            tx_room: u32::MAX,
+            has_driver: false,
+            frames: Vec::new(),
+        };
         Stack {
             core: Core {
                 options,
