@@ -1,9 +1,10 @@
 //! What was understood of an `lwipopts.h`, in words: one row for every definition.
 
 use crate::model::stm32::lwipopts::{Entry, Meaning};
-use crate::param::{Lang, Text};
+use crate::param::{Bytes, Lang, Text, Value};
 use crate::world::lwipopts::{Import, Understood};
 
+use super::numbers::count;
 use super::words::fill;
 
 /// An option that becomes a parameter.
@@ -50,12 +51,20 @@ pub fn understood(import: &Import, lang: Lang) -> Vec<Row> {
             Some(line) => fill(LINE, lang, &[&line.to_string()]),
             None => BY_LWIP.get(lang).to_owned(),
         },
-        value: option.setting.spec.label(&option.value, lang),
-        before: option.is_change().then(|| option.setting.spec.label(&option.setting.value, lang)),
+        value: label(option, &option.value, lang),
+        before: option.is_change().then(|| label(option, &option.setting.value, lang)),
     };
     let (changed, same): (Vec<_>, Vec<_>) =
         import.understood.iter().partition(|option| option.is_change());
     changed.into_iter().chain(same).map(row).collect()
+}
+
+/// A value as the page writes it; sizes in whole bytes, as the file has them.
+fn label(option: &Understood, value: &Value, lang: Lang) -> String {
+    match value {
+        Value::Bytes(Bytes(n)) => format!("{}\u{a0}B", count(*n)),
+        _ => option.setting.spec.label(value, lang),
+    }
 }
 
 /// Names that do not exist in lwIP, each with the reason why it does nothing.
