@@ -1,4 +1,4 @@
-//! Fuzz targets for what strangers hand us: scenario documents and share links.
+//! Fuzz targets for what strangers hand us: scenario documents, share links, files of options.
 //!
 //! Each target takes the shipped scenarios and the golden links apart and puts them together
 //! wrongly. Inputs follow from a number, so that a failure repeats: `INFLIGHT_FUZZ_CASE=17`.
@@ -20,7 +20,7 @@ const CASES: u64 = 20_000;
 /// No input may keep the page waiting; a busy machine is slower than any page.
 const LONGEST: Duration = Duration::from_secs(5);
 /// Words that mean something somewhere, and numbers at the edge of something.
-const DICTIONARY: [&str; 44] = [
+const DICTIONARY: [&str; 60] = [
     "0",
     "-1",
     "1e308",
@@ -65,11 +65,27 @@ const DICTIONARY: [&str; 44] = [
     "t=",
     "do=1s:crash:",
     "f=ffffffff",
+    "#define ",
+    "#undef ",
+    "#if ",
+    "#ifdef TCP_MSS\n",
+    "#elif ",
+    "#else\n",
+    "#endif\n",
+    "/*",
+    "*/",
+    "\\\n",
+    "(((((",
+    "TCP_MSS",
+    "LWIP_MIN(",
+    "<<63",
+    "/0",
+    "-1L",
 ];
 
 #[path = "../fuzz/checks.rs"]
 mod checks;
-use checks::{check_document, check_link};
+use checks::{check_document, check_link, check_lwipopts};
 
 #[test]
 fn no_document_is_fatal() {
@@ -85,6 +101,57 @@ fn no_link_is_fatal() {
     let whole = Link::to(Source::Document(preset::ALL[0].text.to_owned()));
     corpus.push(whole.write().into_bytes());
     fuzz("link", &corpus, check_link);
+}
+
+#[test]
+fn no_file_of_options_is_fatal() {
+    use inflight::model::stm32::lwipopts::samples;
+    let texts = [samples::CUBEMX, samples::ARTICLE_DEFAULT, samples::ARTICLE_OPTIMISED];
+    let mut corpus: Vec<Vec<u8>> = texts.map(|text| text.as_bytes().to_vec()).into();
+    corpus.extend(samples::ROWS.iter().map(|row| row.text().into_bytes()));
+    fuzz("lwipopts", &corpus, check_lwipopts);
+}
+
+/// What is no file of options at all: noise, a megabyte of it, and brackets without an end.
+#[test]
+fn rubbish_instead_of_options_is_refused_in_bounded_time() {
+    let mut stream = Streams::new(5).stream(inflight::kernel::random::path_hash("rubbish"), 0);
+    let mut noise = |n: usize| -> Vec<u8> {
+        (0..n).map(|_| u8::try_from(below(&mut stream, 256)).unwrap()).collect()
+    };
+    let mut inputs: Vec<Vec<u8>> = (0..200).map(|n| noise(n * 13)).collect();
+    inputs.push(noise(1 << 20));
+    inputs.push(noise(262_144));
+    let deep = |open: &str, n: usize| format!("#define TCP_MSS {}1\n", open.repeat(n));
+    let doubling = |empty: &str| {
+        let step = |n: usize| format!("#define A{n} A{0} A{0}\n", n - 1);
+        let all: String = (1..2_000).map(step).collect();
+        let uses = "#define B A1999\n#if A1999\n#endif\n".repeat(20);
+        format!("#define A0 {empty}\n{all}#define TCP_MSS A1999\n{uses}")
+    };
+    for text in [
+        "x".repeat(1 << 20),
+        "#define A 1\n".repeat(21_000),
+        "#if 1\n".repeat(40_000),
+        deep("(", 200_000),
+        deep("-", 200_000),
+        deep("1?", 100_000),
+        deep("LWIP_MIN(", 20_000),
+        format!("#define TCP_MSS {}", "1+".repeat(100_000)),
+        doubling(""),
+        doubling("1"),
+        "/*".repeat(100_000),
+        "\\\n".repeat(80_000),
+        "\"".repeat(200_000),
+    ] {
+        inputs.push(text.into_bytes());
+    }
+    for input in inputs {
+        let since = Instant::now();
+        check_lwipopts(&input);
+        let took = since.elapsed();
+        assert!(took < LONGEST, "{took:?}: {}", String::from_utf8_lossy(&input[..80]));
+    }
 }
 
 /// Contents of all files in a folder of the project, which may not exist.

@@ -8,6 +8,7 @@ pub mod crash;
 pub mod json;
 pub mod link;
 pub mod list;
+pub mod lwipopts;
 pub mod out;
 pub mod pictures;
 pub mod progress;
@@ -55,6 +56,8 @@ enum Command {
     Crash(crash::CrashArgs),
     /// Print the share link of a scenario.
     Link(link::LinkArgs),
+    /// Read an lwipopts.h: what it sets, whether it builds, and a scenario with it.
+    Lwipopts(lwipopts::LwipoptsArgs),
     /// Print the JSON Schema of scenario documents, for editors.
     #[command(after_help = "Example:\n  inflight schema > scenario.schema.json")]
     Schema,
@@ -89,6 +92,7 @@ pub fn main() -> Result<ExitCode, String> {
         Command::Run(args) => run::run(&args),
         Command::Crash(args) => crash::crash(&args),
         Command::Link(args) => link::link(&args),
+        Command::Lwipopts(args) => lwipopts::lwipopts(&args),
         Command::Schema => print(&schema::schema()),
         Command::Params => print(&reference::markdown()),
         Command::Serve { port, root } => serve::serve(&root, port).map(|()| ExitCode::SUCCESS),

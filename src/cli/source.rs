@@ -188,7 +188,7 @@ fn of_document(bytes: &[u8], place: &str, lang: Lang) -> Result<Link, String> {
 }
 
 /// Reads a file that has at most `limit` bytes; a longer one is not read at all.
-fn read_file(path: &Path, limit: u64) -> Result<Vec<u8>, String> {
+pub fn read_file(path: &Path, limit: u64) -> Result<Vec<u8>, String> {
     let fail = |error: io::Error| format!("{}: cannot read this file: {error}", path.display());
     let about = fs::metadata(path).map_err(fail)?;
     if about.is_dir() {

@@ -751,7 +751,7 @@ impl Fact {
                 [head(49, at, partition, u64::from(group)), offset, 0]
             }
             Fact::CommitRefused { at, by, partition, offset } => {
-                [head(50, at, partition, u64::from(by.0)), offset, 0]
+                [head(52, at, partition, u64::from(by.0)), offset, 0]
             }
             // Every other fact has its words above.
             _ => [0; 3],

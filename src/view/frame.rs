@@ -18,10 +18,11 @@ use crate::param::{Amount, BitRate, Rate};
 use crate::world::World;
 use crate::world::arena::{ActorNode, ActorState};
 
+use super::board::Board;
 use super::draw::Glyph;
 use super::ends::{End, Script};
 use super::frame_log::{Logs, Membership, log_body, log_consumer_body, log_producer_body};
-use super::frame_tcp::{ends_of, profile_of, script_of};
+use super::frame_tcp::{boards_of, ends_of, profile_of, script_of};
 use super::wiring::{self, Wiring};
 
 /// Most cells of one row that are listed.
@@ -48,6 +49,8 @@ pub struct Frame {
     pub dots: Vec<Dot>,
     /// By channel id.
     pub paths: Vec<Path>,
+    /// The boards among the hosts, in their order.
+    pub boards: Vec<Board>,
 }
 
 /// What a channel shows besides dots.
@@ -294,6 +297,7 @@ impl Frame {
         if world.n_events() == 0 {
             frame.dots.extend(first_message(world));
         }
+        frame.boards = boards_of(world);
         frame
     }
 

@@ -5,8 +5,10 @@ use crate::model::actor::script::{self, Op};
 use crate::model::channel::tcp::TcpEnd;
 use crate::model::channel::{Channel, Tcp};
 use crate::model::ground::{Lane, Port};
+use crate::model::host::HostParams;
 use crate::model::tcp::TimerKind;
-use crate::model::{ChannelId, MsgId};
+use crate::model::{ActorId, ChannelId, HostId, MsgId};
+use crate::view::board::Board;
 use crate::view::draw::Glyph;
 use crate::view::ends::{End, Script, Ticking, Waits};
 use crate::view::frame::{Dot, Frame, Path};
@@ -92,10 +94,32 @@ fn connections<'a>(
     })
 }
 
-/// The profile of an actor's host, if TCP joins it to others.
+/// An actor's host, if TCP joins it to others.
+fn host_of(world: &World, node: &ActorNode) -> Option<HostId> {
+    connections(world, node).next().map(|(port, tcp)| tcp.hosts[port.out.index()])
+}
+
+/// The profile of that host.
 pub(super) fn profile_of(world: &World, node: &ActorNode) -> &'static str {
-    let host = connections(world, node).next().map(|(port, tcp)| tcp.hosts[port.out.index()]);
-    host.and_then(|host| world.ground.hosts.get(host.index())).map_or("", |h| h.params.kind())
+    host_of(world, node)
+        .and_then(|host| world.ground.hosts.get(host.index()))
+        .map_or("", |h| h.params.kind())
+}
+
+/// The boards among the hosts, each with the programs on it.
+pub(super) fn boards_of(world: &World) -> Vec<Board> {
+    let now = world.now();
+    let hosts = world.ground.hosts.iter().enumerate();
+    let boards = hosts.filter_map(|(n, host)| {
+        let (HostParams::Stm32(params), Some(node)) = (&host.params, &host.board) else {
+            return None;
+        };
+        let actors = world.actors.iter().zip((0..).map(ActorId));
+        let own = actors.filter(|(actor, _)| host_of(world, actor) == Some(HostId(n as u16)));
+        let own = own.map(|(_, id)| id).collect();
+        Some(Board::new(n as u16, params, own, node.snapshot(now)))
+    });
+    boards.collect()
 }
 
 /// The ends of an actor's connections.

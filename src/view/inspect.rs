@@ -6,6 +6,7 @@
 use crate::kernel::{SimSpan, SimTime};
 use crate::model::actor::Actor;
 use crate::model::channel::Channel;
+use crate::model::host::HostParams;
 use crate::model::{ActorId, Cause, ChannelId, Command, Fact, MsgId, Node};
 use crate::observe::{Account, Parts, Seen};
 use crate::param::{Lang, Text};
@@ -46,6 +47,8 @@ pub struct Inspection {
     pub story: Vec<Step>,
     /// What can be done to it.
     pub actions: Vec<Action>,
+    /// The machine on which an actor lives, by its place, if it runs lwIP.
+    pub lwip: Option<u16>,
 }
 
 /// One part of a latency.
@@ -398,8 +401,17 @@ impl Subject<'_> {
             sentence,
             figures: self.figures(&node.machine),
             actions: actor_actions(id, node.state, &node.machine),
+            lwip: self.lwip_host(id),
             ..Inspection::default()
         }
+    }
+
+    /// The machine of an actor, if it runs lwIP.
+    fn lwip_host(&self, id: ActorId) -> Option<u16> {
+        let host = self.scenario.actors.get(id.index())?.host;
+        let machine = self.scenario.hosts.get(usize::from(host))?;
+        let is_lwip = matches!(machine.params, HostParams::Lwip(_) | HostParams::Stm32(_));
+        (machine.is_used && is_lwip).then_some(host)
     }
 
     /// What an actor that is up does or waits for.

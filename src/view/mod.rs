@@ -2,7 +2,9 @@
 //!
 //! It reads a session and answers plain data; `web` paints it, the command line prints it.
 
+pub mod board;
 mod broker_card;
+pub mod build_check;
 pub mod caption;
 pub mod cards;
 pub mod cells;
@@ -22,6 +24,7 @@ pub mod ladder;
 pub mod layout;
 pub mod log_card;
 mod log_words;
+pub mod lwipopts;
 mod next_tcp;
 pub mod numbers;
 pub mod pipe;

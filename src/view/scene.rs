@@ -6,6 +6,7 @@
 use crate::model::{ActorId, MsgId};
 use crate::param::{Lang, Param, Said, Text};
 
+use super::board::{self, Board};
 use super::caption::Caption;
 use super::cards::Cards;
 use super::draw::{Anchor, Glyph, Pen, Point, Rect, Scene, Shape, bold, plain, pt};
@@ -96,6 +97,7 @@ pub fn plan(frame: &Frame, cast: &Cast) -> Plan {
         kinds: frame.cards.iter().map(|card| &card.body).enumerate().map(kind).collect(),
         joins: cast.ends.iter().map(|(from, to)| (from.0, to.0)).collect(),
         names: cast.names.iter().map(name_width).collect(),
+        board: !frame.boards.is_empty(),
     }
 }
 
@@ -145,11 +147,23 @@ impl Staged<'_> {
         for (n, (card, place)) in self.frame.cards.iter().zip(&self.layout.places).enumerate() {
             cards.draw(ActorId(n as u16), card, place);
         }
+        if let (Some(board), Some(rect)) = (self.board(), self.layout.board) {
+            board::draw(&mut pen, board, rect, self.look.lang, self.look.chosen);
+        }
         self.numbers(&mut pen, names);
         if let (Some(at), Some(caption)) = (self.layout.caption, caption) {
             self.caption(&mut pen, at, caption);
         }
         self.buttons()
+    }
+
+    /// The board that is drawn: the one of the chosen program, or the first.
+    fn board(&self) -> Option<&Board> {
+        let boards = &self.frame.boards;
+        let chosen = boards.iter().find(|board| {
+            board.actors.iter().any(|actor| self.look.chosen == Chosen::Actor(*actor))
+        });
+        chosen.or(boards.first())
     }
 
     /// Names, flows and cuts of the paths; answers where names stand.

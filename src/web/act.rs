@@ -60,6 +60,8 @@ pub enum Act {
         /// The value in words.
         text: String,
     },
+    /// Parameters get values all at once: paths and values as written in a document.
+    SetAll(Vec<(String, String)>),
     /// A parameter goes back to what the document says.
     Unset(String),
     /// Every parameter goes back, and what was done by hand is forgotten.

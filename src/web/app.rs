@@ -17,6 +17,7 @@ use crate::web::lab::LabHandle;
 use crate::web::ladder::LadderPanel;
 use crate::web::ledger::LedgerBar;
 use crate::web::notices::Notices;
+use crate::web::options::OptionsSheet;
 use crate::web::readout::{Readout, Story};
 use crate::web::share::Share;
 use crate::web::shell::{Embed, Place, Sheet, Tab};
@@ -203,6 +204,9 @@ fn sheet(lab: &LabHandle, readout: &Readout) -> Html {
         Sheet::None => Html::default(),
         Sheet::Share => html! { <Share lab={lab.clone()} {lang} /> },
         Sheet::Editor => html! { <Editor lab={lab.clone()} {lang} /> },
+        Sheet::Options(host) => html! {
+            <OptionsSheet lab={lab.clone()} {lang} {host} knobs={readout.knobs.clone()} />
+        },
         Sheet::Help => html! {
             <Help lab={lab.clone()} {lang} letters={readout.shell.letters}
                 theme={readout.shell.theme} />
@@ -242,7 +246,8 @@ fn EmbedPage(props: &EmbedProps) -> Html {
                         <KnobsPanel lab={lab.clone()} {lang} knobs={readout.knobs.clone()} />
                     }
                     if parts.chosen {
-                        <Inspector lab={lab.clone()} {lang} chosen={readout.chosen.clone()} />
+                        <Inspector lab={lab.clone()} {lang} chosen={readout.chosen.clone()}
+                            sheets=false />
                     }
                 </aside>
             }

@@ -13,6 +13,7 @@ use crate::web::act::Act;
 use crate::web::icons::{Icon, colour_of, glyph, icon, pattern_of, swatch};
 use crate::web::lab::LabHandle;
 use crate::web::readout::Try;
+use crate::web::shell::Sheet;
 
 const CHOSEN: Text = Text::new("Chosen", "已选中");
 const NONE: Text = Text::new(
@@ -24,6 +25,7 @@ const STORY: Text = Text::new("Its story", "它的经历");
 const CLOSE: Text = Text::new("Choose nothing", "取消选择");
 const TRY: Text = Text::new("Try:", "试试：");
 const BUDGET: Text = Text::new("Latency by cause", "延迟构成");
+const OPTIONS: Text = Text::new("lwipopts.h and memory", "lwipopts.h 与内存");
 const EVENTS: Text = Text::new("Last events", "最近事件");
 const NO_EVENTS: Text = Text::new(
     "Nothing has happened yet. Press Space, or step one event with the point key.",
@@ -45,6 +47,9 @@ pub struct InspectorProps {
     /// Changes that were tried for it.
     #[prop_or_default]
     pub cures: Rc<[Try]>,
+    /// Whether sheets can lie over the page: not in a frame.
+    #[prop_or(true)]
+    pub sheets: bool,
 }
 
 /// The panel of what is chosen.
@@ -92,6 +97,13 @@ pub fn Inspector(props: &InspectorProps) -> Html {
                         <tr><th scope="row">{ name }</th><td>{ value }</td></tr>
                     }) }
                 </tbody></table>
+            }
+            if let (Some(host), true) = (chosen.lwip, props.sheets) {
+                <div class="acts">
+                    <button type="button" class="btn line small options"
+                        onclick={does(lab, Act::Sheet(Sheet::Options(host)))}>
+                        { OPTIONS.get(*lang) }</button>
+                </div>
             }
             if !chosen.actions.is_empty() {
                 <div class="acts">

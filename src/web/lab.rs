@@ -3,7 +3,7 @@
 //! It lives outside every component. Acts change it, the frame loop lets its time pass, and
 //! [`crate::web::reading`] reads it. It asks nothing of the browser but the wall clock.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use crate::kernel::{SimSpan, SimTime};
@@ -91,6 +91,8 @@ pub struct Lab {
     pub sight: Cell<Option<Sight>>,
     /// The stretch that it shows first.
     pub stretch: Cell<Option<Window>>,
+    /// What was pasted as `lwipopts.h` of the host at this place.
+    pub pasted: RefCell<Option<(u16, String)>>,
     /// Instant and fingerprint that the opened link carried.
     pub linked: Option<(SimTime, u32)>,
     /// Part of a nanosecond that no frame has let pass yet.
@@ -125,6 +127,7 @@ fn changes_run(act: &Act) -> bool {
             | Act::Slide { .. }
             | Act::Nudge { .. }
             | Act::Set { .. }
+            | Act::SetAll(_)
             | Act::Unset(_)
             | Act::Reset
             | Act::Seed(_)
@@ -151,6 +154,7 @@ impl Lab {
             n_runs: 0,
             sight: Cell::new(None),
             stretch: Cell::new(None),
+            pasted: RefCell::new(None),
             linked: None,
             carry: 0.0,
             n_notices: 0,
@@ -190,6 +194,7 @@ impl Lab {
         self.n_runs += 1;
         self.sight.set(None);
         self.stretch.set(None);
+        self.pasted.replace(None);
         let ladder = self.has_ladder();
         match self.shell.tab {
             Tab::Charts if ladder => self.shell.tab = Tab::Ladder,
@@ -345,6 +350,7 @@ impl Lab {
             Act::Slide { path, position } => self.slide(&path, position),
             Act::Nudge { path, steps } => self.nudge(&path, steps),
             Act::Set { path, text } => self.set(&path, &text),
+            Act::SetAll(values) => self.set_all(&values),
             Act::Unset(path) => self.unset(&path),
             Act::Reset => self.reset(),
             Act::Seed(text) => self.seed(&text),
@@ -518,6 +524,16 @@ impl Lab {
 
     fn set(&mut self, path: &str, text: &str) -> Trail {
         match self.session.set(path, text) {
+            Ok(()) => self.notices.retain(|notice| notice.title != BAD_VALUE),
+            Err(problem) => self.refuse(BAD_VALUE, &[problem]),
+        }
+        self.stop_said = false;
+        self.say_stop();
+        Trail::Replace
+    }
+
+    fn set_all(&mut self, values: &[(String, String)]) -> Trail {
+        match self.session.set_all(values) {
             Ok(()) => self.notices.retain(|notice| notice.title != BAD_VALUE),
             Err(problem) => self.refuse(BAD_VALUE, &[problem]),
         }

@@ -25,6 +25,8 @@ pub mod lab;
 pub mod ladder;
 mod ledger;
 mod notices;
+mod options;
+mod options_parts;
 pub mod painter;
 pub mod part;
 mod pictures;

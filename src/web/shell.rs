@@ -44,6 +44,8 @@ pub enum Sheet {
     Help,
     /// The scenario as a document.
     Editor,
+    /// The `lwipopts.h` of the host at this place of the scenario's.
+    Options(u16),
 }
 
 /// What a narrow screen shows below the stage.

@@ -10,6 +10,7 @@ pub mod draft;
 pub mod everywhere;
 mod expand;
 pub mod link;
+pub mod lwipopts;
 pub mod machines;
 mod net;
 pub mod preset;

@@ -199,6 +199,16 @@ impl Session {
         Ok(())
     }
 
+    /// Changes parameters all at once, from the start on; on an error nothing changes.
+    pub fn set_all(&mut self, values: &[(String, String)]) -> Result<(), Problem> {
+        let mut scenario = self.scenario.clone();
+        for (path, text) in values {
+            scenario.set(path, text)?;
+        }
+        self.rebuild(scenario);
+        Ok(())
+    }
+
     /// Takes back what was logged last at the shown instant, as long as `which` holds of it.
     fn take_back(&mut self, which: impl Fn(&Command) -> bool) {
         let stays = |entry: &Logged| entry.at != self.now || !which(&entry.command);

@@ -4,7 +4,7 @@
 //! GNU ld. Sizes are those of a 32-bit machine with short enumerations, as Cortex-M is built.
 
 use super::lwipopts::File;
-use super::lwipopts::expr::NoValue;
+use super::lwipopts::expr::{FUEL, NoValue};
 use super::part::{NoEthernet, Part};
 
 /// A condition that must not hold, and what the compiler prints if it does.
@@ -184,8 +184,9 @@ impl Report {
     pub fn new(file: &File, part: Part, beside: Beside) -> Result<Report, NoReport> {
         let silicon = part.silicon().map_err(NoReport::NoEthernet)?;
         let mut complaints = Vec::new();
+        let mut fuel = FUEL;
         for (condition, text) in CHECKS {
-            if holds(file, condition)? {
+            if holds(file, condition, &mut fuel)? {
                 let is_sanity = condition.starts_with("SANITY");
                 let (prefix, suffix) =
                     if is_sanity { (SANITY_PREFIX, SANITY_SUFFIX) } else { ("", "") };
@@ -195,7 +196,8 @@ impl Report {
         }
         let mut shares = Vec::new();
         for (name, bytes) in RAM {
-            let bytes = file.value(bytes).map_err(|why| NoReport::NoValue(name, why))?;
+            let bytes = file.value_within(bytes, &mut fuel);
+            let bytes = bytes.map_err(|why| NoReport::NoValue(name, why))?;
             shares.push(Share { name, bytes: bytes.max(0) as u64 });
         }
         shares.push(Share { name: "driver", bytes: u64::from(beside.driver_bytes) });
@@ -231,9 +233,10 @@ impl Report {
     }
 }
 
-fn holds(file: &File, condition: &'static str) -> Result<bool, NoReport> {
+fn holds(file: &File, condition: &'static str, fuel: &mut u32) -> Result<bool, NoReport> {
     let text = condition.replace("SANITY", SANITY).replace("HEADERS", HEADERS);
-    let value = file.value(&text).map_err(|why| NoReport::NoValue(condition, why))?;
+    let value = file.value_within(&text, fuel);
+    let value = value.map_err(|why| NoReport::NoValue(condition, why))?;
     Ok(value != 0)
 }
 

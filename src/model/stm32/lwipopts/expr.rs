@@ -3,10 +3,12 @@
 //! Macros are expanded as the preprocessor does it, token by token, so that `#define A 1 + 1`
 //! and `A * 2` give 3. Function-like macros are not expanded, but for three of lwIP's own.
 
+use crate::param::Text;
+
 /// Most tokens of one expanded expression.
 const TOKENS_LIMIT: usize = 4_096;
-/// Most tokens that all expansions of one file may produce.
-pub const FUEL: u32 = 2_000_000;
+/// Most tokens that all expansions of one file may produce; real files need some hundreds.
+pub const FUEL: u32 = 200_000;
 /// Deepest nesting of macros and of parentheses.
 const DEPTH_LIMIT: u32 = 48;
 /// Names that may stand in a cast.
@@ -65,6 +67,27 @@ pub enum NoValue {
     Overflow,
     /// Nested too deep, or grown too long.
     TooLarge,
+}
+
+impl NoValue {
+    /// In words.
+    pub const fn text(self) -> Text {
+        match self {
+            NoValue::NotANumber => Text::new("it is no whole number", "不是整数"),
+            NoValue::UnknownName => {
+                Text::new("it uses a name that nothing defines", "使用了未定义的名称")
+            }
+            NoValue::Syntax => {
+                Text::new("brackets or operators do not fit together", "括号或运算符不匹配")
+            }
+            NoValue::Overflow => {
+                Text::new("beyond 64 bits, or a division by zero", "超出 64 位，或除以零")
+            }
+            NoValue::TooLarge => {
+                Text::new("nested too deep, or grown too long", "嵌套过深，或展开过长")
+            }
+        }
+    }
 }
 
 /// Where names get their meaning.

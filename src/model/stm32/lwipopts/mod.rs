@@ -57,19 +57,39 @@ impl File {
         Ok(File { text: text.to_owned(), defines })
     }
 
-    /// A new value for an option; the rest stays as it is, comments too. Options that the file
-    /// does not have are added at its end, in front of the guard's `#endif`.
+    /// A new value for an option; see [`File::set_all`].
+    pub fn set(&mut self, name: &str, value: i64) -> Result<(), ReadError> {
+        self.set_all(&[(name, value)])
+    }
+
+    /// New values for options; the rest stays as it is, comments too. Options that the file does
+    /// not have are added at its end, in front of the guard's `#endif`.
     ///
     /// The file stays as it was if it could not be read any more: a condition in it may stop at
-    /// the new value, or it grows too large.
+    /// a new value, or it grows too large.
     ///
     /// # Panics
-    /// If the name could not stand in a file.
-    pub fn set(&mut self, name: &str, value: i64) -> Result<(), ReadError> {
+    /// If a name could not stand in a file.
+    pub fn set_all(&mut self, values: &[(&str, i64)]) -> Result<(), ReadError> {
+        let mut edits: Vec<_> =
+            values.iter().map(|(name, value)| self.edit(name, *value)).collect();
+        // From the end to the front, so that earlier places stay; what is added keeps its order.
+        edits.reverse();
+        edits.sort_by_key(|(from, ..)| std::cmp::Reverse(*from));
+        let mut text = self.text.clone();
+        for (from, to, new) in edits {
+            text.replace_range(from as usize..to as usize, &new);
+        }
+        *self = File::read(&text)?;
+        Ok(())
+    }
+
+    /// What takes the place of which bytes when an option gets a value.
+    fn edit(&self, name: &str, value: i64) -> (u32, u32, String) {
         let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
         assert!(!name.is_empty() && name.chars().all(is_word), "an option has a plain name");
         let place = self.defines.by_name.get(name).filter(|define| !define.has_parameters);
-        let (from, to, new) = match place {
+        match place {
             Some(define) => {
                 let has_gap = self.text[..define.from as usize].ends_with([' ', '\t']);
                 let gap = if has_gap { "" } else { " " };
@@ -86,21 +106,16 @@ impl File {
                 let comment = names::comment_of(name).unwrap_or("set by Inflight");
                 (at, at, format!("{gap}#define {name} {value} /* {comment} */\n"))
             }
-        };
-        let mut text = self.text.clone();
-        text.replace_range(from as usize..to as usize, &new);
-        *self = File::read(&text)?;
-        Ok(())
+        }
     }
 
     /// Writes the values of `options` that differ from the file's.
     pub fn set_options(&mut self, options: &Options) -> Result<(), ReadError> {
-        for (name, value) in values_of(options) {
-            if self.value(name) != Ok(value) {
-                self.set(name, value)?;
-            }
-        }
-        Ok(())
+        let mut fuel = FUEL;
+        let differs =
+            |(name, value): &(&'static str, i64)| self.value_within(name, &mut fuel) != Ok(*value);
+        let changed: Vec<_> = values_of(options).into_iter().filter(differs).collect();
+        if changed.is_empty() { Ok(()) } else { self.set_all(&changed) }
     }
 
     /// The text, with all changes.
@@ -140,7 +155,18 @@ impl File {
 
     /// The value of an option, or of any expression of options.
     pub fn value(&self, expression: &str) -> Result<i64, NoValue> {
-        expr::value(expression, &WithDefaults(&self.defines), false, &mut { FUEL })
+        self.value_within(expression, &mut { FUEL })
+    }
+
+    /// The same, with what is left of the tokens that a whole question may cost.
+    pub fn value_within(&self, expression: &str, fuel: &mut u32) -> Result<i64, NoValue> {
+        expr::value(expression, &WithDefaults(&self.defines), false, fuel)
+    }
+
+    /// The line on which the file defines a name, and what is written there.
+    pub fn written(&self, name: &str) -> Option<(u32, &str)> {
+        let define = self.defines.by_name.get(name)?;
+        Some((define.line, &define.body))
     }
 
     /// The options for a stack of this release. The program's own Nagle switch is not among them.

@@ -1,5 +1,7 @@
 //! What names in `lwipopts.h` mean: options of lwIP, options of others, and inventions.
 
+use crate::param::Text;
+
 /// What a name is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Meaning {
@@ -12,7 +14,7 @@ pub enum Meaning {
     /// No option of lwIP, but ST's port reads it.
     Port,
     /// No option of lwIP in any release from 1.4.1 to 2.2.1; why it does nothing.
-    Invented(&'static str),
+    Invented(Text),
     /// Nobody here knows it.
     Unknown,
 }
@@ -116,39 +118,60 @@ const PORT: [&str; 8] = [
 ];
 
 /// Names that no release of lwIP knows.
-const INVENTED: [(&str, &str); 7] = [
+const INVENTED: [(&str, Text); 7] = [
     (
         "LWIP_TCP_NODELAY",
-        "lwIP has no such option: Nagle is switched off for each connection by the call \
-         tcp_nagle_disable(pcb)",
+        Text::new(
+            "lwIP has no such option: Nagle is switched off for each connection by the call \
+             tcp_nagle_disable(pcb)",
+            "lwIP 没有此选项：Nagle 须对每个连接调用 tcp_nagle_disable(pcb) 关闭",
+        ),
     ),
     (
         "TCP_DELAYED_ACK_MAX",
-        "lwIP has no such option: it delays acknowledgements until the next run of its fast \
-         timer (TCP_TMR_INTERVAL), and the other end has settings of its own",
+        Text::new(
+            "lwIP has no such option: it delays acknowledgements until the next run of its fast \
+             timer (TCP_TMR_INTERVAL), and the other end has settings of its own",
+            "lwIP 没有此选项：确认推迟到快速定时器下次运行（TCP_TMR_INTERVAL），对端另有自己的设置",
+        ),
     ),
     (
         "TCP_DELAYED_ACK_MIN",
-        "lwIP has no such option: it delays acknowledgements until the next run of its fast \
-         timer (TCP_TMR_INTERVAL)",
+        Text::new(
+            "lwIP has no such option: it delays acknowledgements until the next run of its fast \
+             timer (TCP_TMR_INTERVAL)",
+            "lwIP 没有此选项：确认推迟到快速定时器下次运行（TCP_TMR_INTERVAL）",
+        ),
     ),
     (
         "MEM_USE_POOLS_TCP",
-        "lwIP has no such option: MEM_USE_POOLS replaces the whole heap, for everybody",
+        Text::new(
+            "lwIP has no such option: MEM_USE_POOLS replaces the whole heap, for everybody",
+            "lwIP 没有此选项：MEM_USE_POOLS 为所有人取代整个堆",
+        ),
     ),
     (
         "PBUF_CHAIN_MAX",
-        "lwIP has no such option: chains have no limit in lwIP, only the driver has one \
-         (ETH_TX_DESC_CNT)",
+        Text::new(
+            "lwIP has no such option: chains have no limit in lwIP, only the driver has one \
+             (ETH_TX_DESC_CNT)",
+            "lwIP 没有此选项：lwIP 不限制链长，只有驱动有上限（ETH_TX_DESC_CNT）",
+        ),
     ),
     (
         "PBUF_DMA_ALIGNMENT",
-        "lwIP has no such option: MEM_ALIGNMENT aligns all memory, and the DMA takes buffers at \
-         any address",
+        Text::new(
+            "lwIP has no such option: MEM_ALIGNMENT aligns all memory, and the DMA takes buffers \
+             at any address",
+            "lwIP 没有此选项：MEM_ALIGNMENT 对齐所有内存，DMA 接受任意地址的缓冲",
+        ),
     ),
     (
         "PBUF_POOL_BUFSIZE_ALIGNED",
-        "a name inside of pbuf.c: it follows from PBUF_POOL_BUFSIZE and MEM_ALIGNMENT",
+        Text::new(
+            "a name inside of pbuf.c: it follows from PBUF_POOL_BUFSIZE and MEM_ALIGNMENT",
+            "pbuf.c 内部的名称：由 PBUF_POOL_BUFSIZE 和 MEM_ALIGNMENT 得出",
+        ),
     ),
 ];
 
@@ -248,7 +271,7 @@ pub fn meaning(name: &str) -> Meaning {
         return Meaning::Counted;
     }
     if let Some((_, why)) = INVENTED.iter().find(|(other, _)| *other == name) {
-        return Meaning::Invented(why);
+        return Meaning::Invented(*why);
     }
     if PORT.contains(&name) {
         return Meaning::Port;

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::expr::{self, Names};
+use crate::param::{Lang, Text};
 
 /// Largest file in bytes.
 pub const FILE_LIMIT: usize = 256 * 1024;
@@ -23,6 +24,24 @@ pub struct ReadError {
     pub line: u32,
     /// What is wrong.
     pub problem: Problem,
+}
+
+impl ReadError {
+    /// Where, and what is wrong.
+    pub fn say(self, lang: Lang) -> String {
+        let what = self.problem.text().get(lang);
+        let why = match self.problem {
+            Problem::Condition(why) => why.text().get(lang),
+            _ => "",
+        };
+        match (self.line, why, lang) {
+            (0, ..) => format!("lwipopts.h: {what}"),
+            (line, "", Lang::En) => format!("line {line}: {what}"),
+            (line, "", Lang::Zh) => format!("第 {line} 行：{what}"),
+            (line, why, Lang::En) => format!("line {line}: {what}: {why}"),
+            (line, why, Lang::Zh) => format!("第 {line} 行：{what}：{why}"),
+        }
+    }
 }
 
 /// What can be wrong with a file.
@@ -58,21 +77,35 @@ pub enum Problem {
 
 impl Problem {
     /// In words.
-    pub fn text(self) -> &'static str {
+    pub const fn text(self) -> Text {
         match self {
-            Problem::FileTooLarge => "the file has more than 262144 bytes",
-            Problem::NotText => "this is no text",
-            Problem::OpenComment => "this comment has no end",
-            Problem::OpenCondition => "#if without #endif",
-            Problem::NoCondition => "#else, #elif or #endif without #if",
-            Problem::TooDeep => "#if is nested more than 64 deep",
-            Problem::Condition(_) => "this condition cannot be computed",
-            Problem::TooManyDefines => "more than 4096 definitions",
-            Problem::NoName => "#define without a name",
-            Problem::NotAHeader => "this is no header file with options",
-            Problem::NoDefines => "no #define was found",
-            Problem::ErrorDirective => "the file stops the compiler here (#error)",
-            Problem::BadValue => "this option has no value that can be used",
+            Problem::FileTooLarge => {
+                Text::new("the file has more than 262144 bytes", "文件超过 262144 字节")
+            }
+            Problem::NotText => Text::new("this is no text", "这不是文本"),
+            Problem::OpenComment => Text::new("this comment has no end", "注释没有结束"),
+            Problem::OpenCondition => Text::new("#if without #endif", "#if 缺少 #endif"),
+            Problem::NoCondition => Text::new(
+                "#else, #elif or #endif without #if",
+                "#else、#elif 或 #endif 缺少对应的 #if",
+            ),
+            Problem::TooDeep => Text::new("#if is nested more than 64 deep", "#if 嵌套超过 64 层"),
+            Problem::Condition(_) => {
+                Text::new("this condition cannot be computed", "此条件无法计算")
+            }
+            Problem::TooManyDefines => Text::new("more than 4096 definitions", "定义超过 4096 个"),
+            Problem::NoName => Text::new("#define without a name", "#define 缺少名称"),
+            Problem::NotAHeader => {
+                Text::new("this is no header file with options", "这不是含选项的头文件")
+            }
+            Problem::NoDefines => Text::new("no #define was found", "没有找到任何 #define"),
+            Problem::ErrorDirective => Text::new(
+                "the file stops the compiler here (#error)",
+                "文件在此处让编译器停止（#error）",
+            ),
+            Problem::BadValue => {
+                Text::new("this option has no value that can be used", "此选项没有可用的值")
+            }
         }
     }
 }
@@ -164,8 +197,8 @@ fn blank(text: &str) -> Result<String, ReadError> {
         let rest = &bytes[at..];
         let end = if rest.starts_with(b"/*") {
             let end = end_of(at + 2, "*/").map(|end| end + 2);
-            let open = ReadError { line: line_at(text, at), problem: Problem::OpenComment };
-            end.ok_or(open)?
+            // Lines are counted only for the error: a file may have 100 000 comments.
+            end.ok_or_else(|| ReadError { line: line_at(text, at), problem: Problem::OpenComment })?
         } else if rest.starts_with(b"//") {
             end_of(at, "\n").unwrap_or(bytes.len())
         } else if rest.starts_with(b"\\\r\n") {

@@ -46,7 +46,7 @@ fn options_that_do_not_exist_are_explained() {
     let invented: Vec<String> = file
         .entries()
         .into_iter()
-        .filter(|entry| matches!(entry.meaning, Meaning::Invented(why) if !why.is_empty()))
+        .filter(|entry| matches!(entry.meaning, Meaning::Invented(why) if !why.en.is_empty()))
         .map(|entry| entry.name)
         .collect();
     assert_eq!(

@@ -1,0 +1,738 @@
+//! A board as a drawing: processor, heap with its blocks, pools as cells, rings with `OWN`, FIFOs.
+//!
+//! Frames flow from the wire at the right through FIFO and ring to the pools and lwIP at the left,
+//! and back through heap, ring and FIFO. Wide stages have memory left and the MAC right; narrow
+//! ones have one below the other. What is estimated is said at the bottom.
+
+use crate::kernel::{SimSpan, SimTime};
+use crate::model::ActorId;
+use crate::model::stm32::board::Load;
+use crate::model::stm32::params::{DriverKind, Scheduling};
+use crate::model::stm32::snapshot::{Fifo, FrameSight, PoolSight, Snapshot, Stage};
+use crate::model::stm32::{BoardParams, Stm32Params};
+use crate::param::{Lang, Param, Text};
+
+use super::Chosen;
+use super::draw::{Anchor, Pattern, Pen, Point, Rect, bold, plain, pt, stroke};
+use super::numbers::{bytes, count, span};
+use super::tokens::Token;
+use super::words::fill;
+
+/// A board at an instant.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Board {
+    /// Its host's place.
+    pub host: u16,
+    /// What it is made of.
+    pub params: BoardParams,
+    /// Bytes of a receive buffer of `PBUF_POOL`.
+    pub pool_bufsize: u64,
+    /// The programs on it.
+    pub actors: Vec<ActorId>,
+    /// What is inside.
+    pub inside: Snapshot,
+}
+
+impl Board {
+    /// The board of these parameters.
+    pub fn new(host: u16, params: &Stm32Params, actors: Vec<ActorId>, inside: Snapshot) -> Board {
+        let pool_bufsize = params.lwip.pbuf_pool_bufsize.0;
+        Board { host, params: params.board.clone(), pool_bufsize, actors, inside }
+    }
+}
+
+/// From this width on memory stands left and the MAC right.
+const WIDE: f32 = 480.0;
+/// Free space inside the frame.
+const PAD: f32 = 14.0;
+/// Space between the columns.
+const GUTTER: f32 = 30.0;
+/// Height of title, processor and legend.
+const HEAD: f32 = 82.0;
+/// Height of the heap with its label and mark.
+const HEAP: f32 = 62.0;
+/// Rows of the heap: it is read like lines of a text.
+const HEAP_ROWS: u32 = 2;
+/// Height of a pool with its label.
+const POOL: f32 = 32.0;
+/// Height of a ring with its label.
+const RING: f32 = 62.0;
+/// Height of a FIFO with its label.
+const FIFO: f32 = 32.0;
+/// Height of the loop and the counters.
+const LOOP: f32 = 40.0;
+/// Height of the last line.
+const FOOT: f32 = 24.0;
+/// Descriptors that are drawn as boxes; more become cells.
+const BOXES: usize = 8;
+/// Pools that a board has at most.
+const POOLS: f32 = 6.0;
+
+const BY_LOOP: Text = Text::new("super-loop {0}", "裸机主循环 {0}");
+const CPU: Text = Text::new("CPU", "CPU");
+const SO_FAR: Text = Text::new("{0} % so far", "至今 {0} %");
+const BUSY: Text = Text::new("works for another {0}", "还要忙 {0}");
+const BUSY_ON: Text = Text::new("lwIP works on {0}", "lwIP 正在处理 {0}");
+const IDLE: Text = Text::new("idle", "空闲");
+const LEGEND: [Text; 4] = [
+    Text::new("lwIP {0}", "lwIP {0}"),
+    Text::new("driver {0}", "驱动 {0}"),
+    Text::new("copy {0}", "拷贝 {0}"),
+    Text::new("waits for TX {0} %", "等待发送 {0} %"),
+];
+const HEAP_NAME: Text = Text::new("heap", "堆");
+const USED: Text = Text::new("used {0}, most {1} B", "已用 {0}，最多 {1} B");
+const POOL_USED: Text = Text::new("{0}/{1}, most {2}", "{0}/{1}，最多 {2}");
+const EACH: Text = Text::new("{0} B each", "每个 {0} B");
+const TX_RING: Text = Text::new("TX ring", "发送描述符环");
+const RX_RING: Text = Text::new("RX ring", "接收描述符环");
+const FILLED: Text = Text::new("{0} of {1} B", "{0} / {1} B");
+const SENDING: Text = Text::new("sending", "发送中");
+const FREE: Text = Text::new("free", "空闲");
+const READY: Text = Text::new("ready", "就绪");
+const BARE: Text = Text::new("bare", "无缓冲");
+const WAITS: Text = Text::new("{0}: waits", "{0}：待取");
+const COMES: Text = Text::new("{0}: comes", "{0}：写入");
+const OWNED: Text = Text::new("OWN: DMA {0} of {1}", "OWN：DMA {0}/{1}");
+const SUSPENDED: Text = Text::new("suspended (RBUS)", "已挂起（RBUS）");
+const STOPPED: Text = Text::new("reading stopped: no buffer", "停止读取：无缓冲");
+const MAIN_LOOP: Text = Text::new("main loop", "主循环");
+const THREADS: Text = Text::new("threads", "线程");
+const NEXT_PASS: Text = Text::new("next turn in {0}", "{0} 后轮到");
+const NO_PASS: Text = Text::new("nothing to do", "无事可做");
+const LOST: Text = Text::new(
+    "missed {0}, overflow {1}, no pbuf {2}, ERR_MEM {3}, refused {4}",
+    "丢失 {0}，溢出 {1}，无 pbuf {2}，ERR_MEM {3}，拒发 {4}",
+);
+const LOST_SHORT: Text =
+    Text::new("lost {0}, ERR_MEM {1}, refused {2}", "丢帧 {0}，ERR_MEM {1}，拒发 {2}");
+const FOOTNOTE: Text = Text::new(
+    "Red mark: the most ever used. Times of CPU, driver, DMA and PHY are estimates.",
+    "红线：历史最多用量。CPU、驱动、DMA 和 PHY 的耗时为估计值。",
+);
+const FOOTNOTE_SHORT: Text = Text::new(
+    "Red: most ever used. CPU, DMA, PHY: estimates.",
+    "红线：最多用量。CPU、DMA、PHY 为估计。",
+);
+
+/// The height of a board's drawing at a width.
+pub fn height(width: f32) -> f32 {
+    let body = if is_wide(width) {
+        HEAP + POOL * POOLS
+    } else {
+        2.0 * (RING + FIFO) + HEAP + POOL * POOLS / 2.0 + LOOP
+    };
+    HEAD + body + FOOT + 14.0
+}
+
+fn is_wide(width: f32) -> bool {
+    WIDE <= width
+}
+
+/// Draws a board into `rect`.
+pub fn draw(pen: &mut Pen<'_>, board: &Board, rect: Rect, lang: Lang, chosen: Chosen) {
+    let is_chosen = board.actors.iter().any(|actor| chosen == Chosen::Actor(*actor));
+    let line = if is_chosen { stroke(Token::Accent, 2.0) } else { stroke(Token::LineStrong, 1.0) };
+    pen.scene.card(rect, 10.0, Some(Token::Paper), line);
+    if let Some(actor) = board.actors.first() {
+        pen.scene.hit(rect, Chosen::Actor(*actor));
+    }
+    let mut draft = Draft { pen, board, lang };
+    let inner = Rect::new(rect.x + PAD, rect.y + 8.0, rect.w - 2.0 * PAD, rect.h - 16.0);
+    draft.head(inner);
+    let top = inner.y + HEAD;
+    if is_wide(rect.w) {
+        let w = (inner.w - GUTTER) / 2.0;
+        let right = inner.x + w + GUTTER;
+        draft.memory(Rect::new(inner.x, top, w, HEAP), 1);
+        draft.mac(Rect::new(right, top, w, 0.0), rect.right());
+        draft.ways(inner.x + w, right, top);
+    } else {
+        draft.mac(Rect::new(inner.x, top, inner.w, 0.0), rect.right());
+        let below = top + 2.0 * (RING + FIFO) + LOOP;
+        draft.memory(Rect::new(inner.x, below, inner.w, HEAP), 2);
+    }
+    let face = plain(11.0, Token::Ink3);
+    let at = pt(inner.x, rect.bottom() - 10.0);
+    let texts = [FOOTNOTE.get(lang), FOOTNOTE_SHORT.get(lang)];
+    draft.pen.first(at, Anchor::Start, face, inner.w, &texts);
+}
+
+struct Draft<'a, 'b> {
+    pen: &'a mut Pen<'b>,
+    board: &'a Board,
+    lang: Lang,
+}
+
+impl Draft<'_, '_> {
+    fn say(&self, text: Text, parts: &[&str]) -> String {
+        fill(text, self.lang, parts)
+    }
+
+    /// A label at the left, a value at the right, on one line.
+    fn label(&mut self, at: Point, room: f32, name: &str, dim: &str, values: &[&str]) {
+        let used = self.pen.write(at, Anchor::Start, bold(12.0, Token::Ink), name) + 7.0;
+        let face = plain(11.0, Token::Ink2);
+        let right = pt(at.x + room, at.y);
+        let value = self.pen.first(right, Anchor::End, face, room - used, values);
+        let left = room - used - value - 10.0;
+        let face = plain(11.0, Token::Ink3);
+        self.pen.first(pt(at.x + used, at.y), Anchor::Start, face, left, &[dim]);
+    }
+
+    /// Name, clock and driver; the processor with what its time went into.
+    fn head(&mut self, room: Rect) {
+        let Board { params, inside, .. } = self.board;
+        let lang = self.lang;
+        let name = params.part.label(lang);
+        let title = bold(15.0, Token::Ink);
+        let used = self.pen.write(pt(room.x, room.y + 15.0), Anchor::Start, title, &name) + 8.0;
+        let clock = format!("{} MHz", inside.clock_hz / 1_000_000);
+        let driver = match params.driver {
+            DriverKind::Copying => params.driver.label(lang),
+            DriverKind::ZeroCopy => params.driver.label(lang),
+        };
+        let scheduling = match params.scheduling {
+            Scheduling::SuperLoop => self.say(BY_LOOP, &[&span(params.loop_period)]),
+            Scheduling::Rtos => params.scheduling.label(lang),
+        };
+        let comma = if lang == Lang::Zh { "，" } else { ", " };
+        let long = [clock.as_str(), &driver, &scheduling].join(comma);
+        let short = [clock.as_str(), &driver].join(comma);
+        let at = pt(room.x + used, room.y + 15.0);
+        let face = plain(12.0, Token::Ink2);
+        self.pen.first(at, Anchor::Start, face, room.w - used, &[&long, &short, &clock]);
+        let base = room.y + 37.0;
+        let so_far = self.say(SO_FAR, &[&tenths(inside.load_ppm())]);
+        self.label(pt(room.x, base), room.w, CPU.get(lang), &so_far, &[&self.doing()]);
+        let bar = Rect::new(room.x, base + 6.0, room.w, 12.0);
+        self.pen.scene.fill(bar, 2.0, Token::Sunken);
+        let whole = inside.at.since(SimTime::ZERO).as_ns().max(1) as f32;
+        let (mut x, load) = (bar.x, &inside.load);
+        for (part, (ink, pattern)) in parts_of(load) {
+            let w = (bar.w * part.as_ns() as f32 / whole).min(bar.right() - x);
+            if 0.3 < w {
+                self.pen.scene.bar(Rect::new(x, bar.y, w, bar.h), ink, pattern);
+            }
+            x += w;
+        }
+        self.legend(pt(room.x, base + 31.0), room.w);
+    }
+
+    /// What the processor does now.
+    fn doing(&self) -> String {
+        let inside = &self.board.inside;
+        if inside.busy_until <= inside.at {
+            return IDLE.get(self.lang).to_string();
+        }
+        let frame = inside.frames.iter().find(|frame| frame.stage == Stage::Stack);
+        match frame {
+            Some(frame) => self.say(BUSY_ON, &[&name_of(frame)]),
+            None => self.say(BUSY, &[&span(inside.busy_until.since(inside.at))]),
+        }
+    }
+
+    /// The parts of the processor's time, in percent, each with its swatch.
+    fn legend(&mut self, at: Point, room: f32) {
+        let inside = &self.board.inside;
+        let whole = u128::from(inside.at.since(SimTime::ZERO).as_ns().max(1));
+        let face = plain(11.0, Token::Ink2);
+        let mut x = at.x;
+        for ((part, (ink, pattern)), text) in parts_of(&inside.load).into_iter().zip(LEGEND) {
+            let ppm = (u128::from(part.as_ns()) * 1_000_000 / whole) as u64;
+            let text = self.say(text, &[&tenths(ppm)]);
+            let wide = self.pen.width(face, &text) + 14.0;
+            if at.x + room < x + wide {
+                return;
+            }
+            self.pen.scene.bar(Rect::new(x, at.y - 8.0, 9.0, 9.0), ink, pattern);
+            self.pen.write(pt(x + 13.0, at.y), Anchor::Start, face, &text);
+            x += wide + 12.0;
+        }
+    }
+
+    /// The heap, and the pools in so many columns.
+    fn memory(&mut self, room: Rect, columns: u16) {
+        self.heap(room);
+        let pools = &self.board.inside.pools;
+        let gap = 16.0;
+        let w = (room.w - gap * f32::from(columns - 1)) / f32::from(columns);
+        for (n, pool) in pools.iter().take(POOLS as usize).enumerate() {
+            let (row, column) = (n / usize::from(columns), n % usize::from(columns));
+            let x = room.x + column as f32 * (w + gap);
+            let y = room.y + HEAP + row as f32 * POOL;
+            self.pool(pool, Rect::new(x, y, w, POOL));
+        }
+    }
+
+    /// The heap's blocks to scale, in lines like a text.
+    fn heap(&mut self, room: Rect) {
+        let inside = &self.board.inside;
+        let usage = inside.heap_usage;
+        let size = bytes(u64::from(usage.avail));
+        let values = [
+            self.say(USED, &[&count(u64::from(usage.used)), &count(u64::from(usage.max))]),
+            count(u64::from(usage.used)),
+        ];
+        let name = HEAP_NAME.get(self.lang);
+        let at = pt(room.x, room.y + 11.0);
+        self.label(at, room.w, name, &size, &[&values[0], &values[1]]);
+        let (top, h) = (room.y + 17.0, 13.0);
+        let each = usage.avail.div_ceil(HEAP_ROWS).max(1);
+        let place = |at: u32| {
+            let row = (at / each).min(HEAP_ROWS - 1);
+            let x = room.x + room.w * (at - row * each) as f32 / each as f32;
+            (row, x.min(room.right()))
+        };
+        for row in 0..HEAP_ROWS {
+            let line = Rect::new(room.x, top + row as f32 * (h + 3.0), room.w, h);
+            self.pen.scene.fill(line, 2.0, Token::Sunken);
+        }
+        for block in inside.heap.iter().filter(|block| block.is_used) {
+            let (mut from, end) = (block.at, block.at + block.bytes);
+            while from < end {
+                let (row, x) = place(from);
+                let stop = end.min((row + 1) * each);
+                let w = room.w * (stop - from) as f32 / each as f32;
+                let rect = Rect::new(x, top + row as f32 * (h + 3.0), (w - 1.0).max(1.0), h);
+                self.pen.scene.fill(rect, 1.5, Token::StateFlight);
+                from = stop;
+            }
+        }
+        // Where blocks lay is not kept; how much was in use at most is.
+        let line = top + HEAP_ROWS as f32 * (h + 3.0) + 1.0;
+        let share = |n: u32| room.w * n as f32 / usage.avail.max(1) as f32;
+        self.pen.scene.fill(Rect::new(room.x, line, room.w, 3.0), 1.0, Token::Sunken);
+        let used = share(usage.used);
+        if 0.0 < used {
+            self.pen.scene.fill(Rect::new(room.x, line, used, 3.0), 1.0, Token::Ink2);
+        }
+        self.mark(room.x + share(usage.max), line - 2.0, 7.0);
+    }
+
+    /// The red mark: the most that was ever used.
+    fn mark(&mut self, x: f32, y: f32, h: f32) {
+        self.pen.scene.fill(Rect::new(x - 1.0, y, 2.0, h), 0.0, Token::BadInk);
+    }
+
+    /// A pool as cells; what was used at most carries the mark.
+    fn pool(&mut self, pool: &PoolSight, room: Rect) {
+        let usage = pool.usage;
+        let [used, all, most] = [usage.used, usage.avail, usage.max].map(|n| count(n.into()));
+        let long = self.say(POOL_USED, &[&used, &all, &most]);
+        let short = format!("{used}/{all}");
+        let each = self.bytes_of(pool.name).map(|n| self.say(EACH, &[&count(n)]));
+        let at = pt(room.x, room.y + 11.0);
+        let dim = each.unwrap_or_default();
+        self.label(at, room.w, pool.name, &dim, &[&long, &short]);
+        let (y, h) = (room.y + 16.0, 9.0);
+        let n = usage.avail.max(1) as f32;
+        let step = ((room.w + 2.0) / n).min(14.0);
+        let right = if step < 3.0 { room.w } else { step * n - 2.0 };
+        if step < 3.0 {
+            self.pen.scene.fill(Rect::new(room.x, y, room.w, h), 2.0, Token::Sunken);
+            let w = room.w * usage.used as f32 / n;
+            if 0.0 < w {
+                self.pen.scene.fill(Rect::new(room.x, y, w, h), 2.0, Token::StateFlight);
+            }
+        } else {
+            let gap = if step < 6.0 { 1.0 } else { 2.0 };
+            for i in 0..usage.avail {
+                let cell = Rect::new(room.x + i as f32 * step, y, step - gap, h);
+                let ink = if i < usage.used { Token::StateFlight } else { Token::Sunken };
+                self.pen.scene.fill(cell, 1.5, ink);
+            }
+        }
+        if 0 < usage.max {
+            let x = room.x + (right + 2.0) * usage.max as f32 / n - 1.0;
+            self.mark(x.min(room.right()), y - 2.0, h + 4.0);
+        }
+        if 0 < usage.err {
+            // An empty pool refused: the frame around its cells says so.
+            let frame = Rect::new(room.x - 2.0, y - 2.0, right + 4.0, h + 4.0);
+            self.pen.scene.card(frame, 2.0, None, stroke(Token::BadInk, 1.0));
+        }
+    }
+
+    /// Bytes of an element of a pool.
+    fn bytes_of(&self, pool: &str) -> Option<u64> {
+        Some(match pool {
+            "TCP_PCB" => 156,
+            "TCP_PCB_LISTEN" => 28,
+            "TCP_SEG" | "PBUF_REF/ROM" => 16,
+            "PBUF_POOL" => 16 + self.board.pool_bufsize,
+            "RX_POOL" => 1_536,
+            _ => return None,
+        })
+    }
+
+    /// The way out and the way in: ring, FIFO, wire; below them the loop and what was lost.
+    fn mac(&mut self, room: Rect, edge: f32) {
+        let lang = self.lang;
+        let inside = &self.board.inside;
+        let (x, w) = (room.x, room.w);
+        let mut y = room.y;
+        self.tx_ring(Rect::new(x, y, w, RING));
+        y += RING;
+        let fifo = inside.tx_fifo;
+        self.fifo("TX FIFO", fifo, Rect::new(x, y, w, FIFO), edge, true);
+        y += FIFO;
+        self.fifo("RX FIFO", inside.rx_fifo, Rect::new(x, y, w, FIFO), edge, false);
+        y += FIFO;
+        self.rx_ring(Rect::new(x, y, w, RING));
+        y += RING;
+        let name = if inside.is_loop { MAIN_LOOP } else { THREADS };
+        let next = match inside.next_pass {
+            Some(at) => self.say(NEXT_PASS, &[&span(at.since(inside.at))]),
+            None => NO_PASS.get(lang).to_string(),
+        };
+        self.label(pt(x, y + 11.0), w, name.get(lang), "", &[&next]);
+        let counters = inside.counters;
+        let n = |n: u32| count(u64::from(n));
+        let long = self.say(
+            LOST,
+            &[
+                &n(counters.missed),
+                &n(counters.overflows),
+                &n(counters.no_pbuf),
+                &n(counters.err_mem),
+                &n(counters.tx_refused),
+            ],
+        );
+        let lost = counters.missed + counters.overflows + counters.no_pbuf;
+        let parts = [n(lost), n(counters.err_mem), n(counters.tx_refused)];
+        let short = self.say(LOST_SHORT, &parts.each_ref().map(String::as_str));
+        let bad = 0 < lost + counters.err_mem + counters.tx_refused;
+        let face = plain(11.0, if bad { Token::BadInk } else { Token::Ink3 });
+        self.pen.first(pt(x, y + 28.0), Anchor::Start, face, w, &[&long, &short]);
+    }
+
+    /// A FIFO as a bar, with an arrow to or from the wire at the board's edge.
+    fn fifo(&mut self, name: &str, fifo: Fifo, room: Rect, edge: f32, out: bool) {
+        let (used, limit) = (count(fifo.used.into()), count(fifo.limit.into()));
+        let filled = self.say(FILLED, &[&used, &limit]);
+        self.label(pt(room.x, room.y + 11.0), room.w, name, "", &[&filled, &used]);
+        let bar = Rect::new(room.x, room.y + 16.0, room.w, 9.0);
+        self.pen.scene.fill(bar, 2.0, Token::Sunken);
+        let share = (fifo.used as f32 / fifo.limit.max(1) as f32).min(1.0);
+        let moves = 0 < fifo.used;
+        if moves {
+            // Bytes enter at one end and leave at the other: out to the right, in to the left.
+            self.pen.scene.fill(
+                Rect::new(bar.x, bar.y, bar.w * share, bar.h),
+                2.0,
+                Token::StateFlight,
+            );
+        }
+        let ink = if moves { Token::StateFlight } else { Token::LineStrong };
+        let y = bar.centre().y;
+        let (from, to) = (bar.right() + 2.0, edge);
+        let (tail, tip) = if out { (from, to) } else { (to, from) };
+        self.arrow(&[pt(tail, y), pt(tip, y)], ink);
+    }
+
+    /// A line with a head at its last point.
+    fn arrow(&mut self, points: &[Point], ink: Token) {
+        self.pen.scene.path(points, stroke(ink, 1.4));
+        let [.., before, tip] = points else { return };
+        let (dx, dy) = (tip.x - before.x, tip.y - before.y);
+        let long = (dx * dx + dy * dy).sqrt().max(0.1);
+        let (ux, uy) = (dx / long * 5.0, dy / long * 5.0);
+        let head = vec![
+            *tip,
+            pt(tip.x - ux - uy * 0.6, tip.y - uy + ux * 0.6),
+            pt(tip.x - ux + uy * 0.6, tip.y - uy - ux * 0.6),
+        ];
+        self.pen.scene.shapes.push(super::draw::Shape::Area { points: head, fill: ink });
+    }
+
+    /// The ways between memory and rings of a wide board.
+    fn ways(&mut self, left: f32, right: f32, top: f32) {
+        let inside = &self.board.inside;
+        let sends = inside.frames.iter().any(|f| matches!(f.stage, Stage::TxDma | Stage::TxFifo));
+        let takes = inside.frames.iter().any(|f| matches!(f.stage, Stage::RxRing(_)));
+        let ink = |moves: bool| if moves { Token::StateFlight } else { Token::LineStrong };
+        let out = top + 38.0;
+        self.arrow(&[pt(left + 3.0, out), pt(right - 4.0, out)], ink(sends));
+        let back = top + RING + 2.0 * FIFO + 38.0;
+        self.arrow(&[pt(right - 3.0, back), pt(left + 4.0, back)], ink(takes));
+    }
+
+    /// Transmit descriptors: whose they are.
+    fn tx_ring(&mut self, room: Rect) {
+        let lang = self.lang;
+        let inside = &self.board.inside;
+        let n_own = inside.tx_ring.iter().filter(|own| **own).count();
+        let all = inside.tx_ring.len();
+        let value = self.say(OWNED, &[&n_own.to_string(), &all.to_string()]);
+        let name = TX_RING.get(lang);
+        self.label(pt(room.x, room.y + 11.0), room.w, name, "", &[&value]);
+        let leaves = inside.frames.iter();
+        let mut leaves = leaves.filter(|f| matches!(f.stage, Stage::TxDma | Stage::TxFifo));
+        let cells: Vec<(bool, String)> = inside
+            .tx_ring
+            .iter()
+            .map(|own| match own {
+                true => {
+                    let frame = leaves.next().map(name_of);
+                    (true, frame.unwrap_or_else(|| SENDING.get(lang).to_string()))
+                }
+                false => (false, FREE.get(lang).to_string()),
+            })
+            .collect();
+        self.ring(&cells, room, None);
+    }
+
+    /// Receive descriptors: whose they are, and which frame waits behind them.
+    fn rx_ring(&mut self, room: Rect) {
+        let lang = self.lang;
+        let inside = &self.board.inside;
+        let is_stuck = inside.is_rx_suspended || inside.is_reading_stopped;
+        let stuck = if inside.is_rx_suspended { SUSPENDED } else { STOPPED };
+        let n_own = inside.rx_ring.iter().filter(|cell| cell.own).count();
+        let value = match is_stuck {
+            true => stuck.get(lang).to_string(),
+            false => {
+                let all = inside.rx_ring.len().to_string();
+                self.say(OWNED, &[&n_own.to_string(), &all])
+            }
+        };
+        let name = RX_RING.get(lang);
+        self.label(pt(room.x, room.y + 11.0), room.w, name, "", &[&value]);
+        let frame_at = |n: usize| {
+            inside.frames.iter().find(|frame| {
+                let n = n as u32;
+                frame.stage == Stage::RxDma(n) || frame.stage == Stage::RxRing(n)
+            })
+        };
+        let cells: Vec<(bool, String)> = inside
+            .rx_ring
+            .iter()
+            .enumerate()
+            .map(|(n, cell)| {
+                let text = match frame_at(n) {
+                    Some(frame) if matches!(frame.stage, Stage::RxDma(_)) => {
+                        self.say(COMES, &[&name_of(frame)])
+                    }
+                    Some(frame) => self.say(WAITS, &[&name_of(frame)]),
+                    None if cell.is_bare => BARE.get(lang).to_string(),
+                    None => READY.get(lang).to_string(),
+                };
+                (cell.own, text)
+            })
+            .collect();
+        self.ring(&cells, room, Some(inside.rx_next.1));
+        if is_stuck {
+            let frame = Rect::new(room.x - 3.0, room.y + 14.0, room.w + 6.0, RING - 20.0);
+            self.pen.scene.card(frame, 4.0, None, stroke(Token::BadInk, 1.0));
+        }
+    }
+
+    /// Descriptors side by side; the program's next one has a mark.
+    fn ring(&mut self, cells: &[(bool, String)], room: Rect, next: Option<u32>) {
+        let top = room.y + 17.0;
+        let n = cells.len().max(1) as f32;
+        if BOXES < cells.len() {
+            let step = (room.w + 2.0) / n;
+            for (i, (own, _)) in cells.iter().enumerate() {
+                let w = (step - 2.0).max(1.0);
+                let cell = Rect::new(room.x + i as f32 * step, top, w, 20.0);
+                let ink = if *own { Token::Accent } else { Token::Sunken };
+                self.pen.scene.fill(cell, 2.0, ink);
+            }
+            return;
+        }
+        let w = (room.w - 4.0 * (n - 1.0)) / n;
+        for (i, (own, text)) in cells.iter().enumerate() {
+            let cell = Rect::new(room.x + i as f32 * (w + 4.0), top, w, 36.0);
+            let (ink, width) = if *own { (Token::Accent, 1.6) } else { (Token::LineStrong, 1.0) };
+            self.pen.scene.card(cell, 4.0, Some(Token::Paper), stroke(ink, width));
+            let inner = cell.w - 8.0;
+            let tag = if *own { "DMA" } else { "CPU" };
+            let face = bold(11.0, if *own { Token::OnAccent } else { Token::Ink2 });
+            let wide = self.pen.width(face, tag) + 8.0;
+            let badge = Rect::new(cell.x + 4.0, cell.y + 3.0, wide, 14.0);
+            match own {
+                true => self.pen.scene.fill(badge, 3.0, Token::Accent),
+                false => self.pen.scene.card(badge, 3.0, None, stroke(Token::LineStrong, 1.0)),
+            }
+            let at = pt(badge.centre().x, badge.y + 11.0);
+            self.pen.write(at, Anchor::Middle, face, tag);
+            // What follows the colon says what becomes of the frame.
+            let short = text.split([':', '：']).next().unwrap_or(text);
+            let face = plain(11.0, Token::Ink);
+            let at = pt(cell.x + 5.0, cell.y + 30.0);
+            self.pen.first(at, Anchor::Start, face, inner, &[text, short]);
+            if next == Some(i as u32) {
+                let tip = pt(cell.centre().x, cell.bottom() + 2.0);
+                let points = vec![tip, pt(tip.x - 4.0, tip.y + 5.0), pt(tip.x + 4.0, tip.y + 5.0)];
+                let fill = Token::Ink3;
+                self.pen.scene.shapes.push(super::draw::Shape::Area { points, fill });
+            }
+        }
+    }
+}
+
+/// A share in percent with one decimal.
+fn tenths(ppm: u64) -> String {
+    let tenths = (ppm + 500) / 1_000;
+    format!("{}.{}", tenths / 10, tenths % 10)
+}
+
+/// A frame in a few letters: what it carries.
+fn name_of(frame: &FrameSight) -> String {
+    if frame.len == 0 { "ACK".to_string() } else { format!("{} B", count(frame.len.into())) }
+}
+
+/// The parts of the processor's time with their colours.
+fn parts_of(load: &Load) -> [(SimSpan, (Token, Pattern)); 4] {
+    [
+        (load.stack, (Token::CauseCpu, Pattern::Solid)),
+        (load.driver, (Token::CauseCpu, Pattern::Lines)),
+        (load.copy, (Token::CauseCopyDma, Pattern::Hatch)),
+        (load.tx_wait, (Token::CauseSerialisation, Pattern::Hatch)),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::stm32::snapshot::{Counters, HeapBlock, RxCell};
+    use crate::model::tcp::lwip::memory::Usage;
+    use crate::view::draw::{Scene, Shape};
+
+    /// A board in the midst of things: a fragmented heap, frames everywhere, an empty pool.
+    fn busy() -> Board {
+        let block = |at, bytes, is_used| HeapBlock { at, bytes, is_used };
+        let usage = |avail, used, max, err| Usage { avail, used, max, err };
+        let cell = |own, has_frame, is_bare| RxCell { own, has_frame, is_bare };
+        let frame =
+            |len, stage| FrameSight { number: 1, channel: None, bytes: len + 40, len, stage };
+        let pool = |name, usage| PoolSight { name, usage };
+        let inside = Snapshot {
+            at: SimTime::from_ns(84_213_000),
+            clock_hz: 168_000_000,
+            is_loop: true,
+            busy_until: SimTime::from_ns(84_219_500),
+            last_pass: SimTime::from_ns(84_200_000),
+            next_pass: Some(SimTime::from_ns(84_300_000)),
+            load: Load {
+                stack: SimSpan::us(9_000),
+                driver: SimSpan::us(2_000),
+                copy: SimSpan::us(1_500),
+                tx_wait: SimSpan::us(4_000),
+            },
+            heap: vec![
+                block(0, 400, false),
+                block(400, 552, true),
+                block(952, 100, false),
+                block(1_052, 300, true),
+                block(1_352, 248, false),
+            ],
+            heap_usage: usage(1_600, 852, 1_400, 0),
+            pools: vec![
+                pool("TCP_PCB", usage(5, 1, 2, 0)),
+                pool("TCP_PCB_LISTEN", usage(8, 1, 1, 0)),
+                pool("TCP_SEG", usage(16, 5, 9, 0)),
+                pool("PBUF_REF/ROM", usage(16, 0, 0, 0)),
+                pool("PBUF_POOL", usage(200, 20, 130, 0)),
+                pool("RX_POOL", usage(12, 12, 12, 3)),
+            ],
+            rx_ring: vec![
+                cell(false, true, false),
+                cell(true, true, false),
+                cell(true, false, false),
+                cell(false, false, true),
+            ],
+            rx_next: (1, 0),
+            tx_ring: vec![true, true, false, false],
+            rx_fifo: Fifo { used: 1_514, limit: 2_048 },
+            tx_fifo: Fifo { used: 60, limit: 2_048 },
+            is_rx_suspended: true,
+            is_reading_stopped: false,
+            n_attached: 3,
+            frames: vec![
+                frame(0, Stage::RxRing(0)),
+                frame(1_460, Stage::RxDma(1)),
+                frame(536, Stage::RxFifo),
+                frame(1_460, Stage::Stack),
+                frame(1_460, Stage::TxDma),
+                frame(0, Stage::TxFifo),
+            ],
+            counters: Counters { missed: 2, tx_refused: 1, ..Counters::default() },
+        };
+        Board::new(0, &Stm32Params::default(), vec![ActorId(0)], inside)
+    }
+
+    fn drawn(board: &Board, width: f32, lang: Lang) -> (Scene, Rect) {
+        let mut scene = Scene::default();
+        let rect = Rect::new(16.0, 10.0, width, height(width));
+        let mut pen = Pen { scene: &mut scene, least: 12.0 };
+        draw(&mut pen, board, rect, lang, Chosen::Nothing);
+        (scene, rect)
+    }
+
+    fn texts(scene: &Scene) -> Vec<(Rect, &str)> {
+        let words = scene.shapes.iter().filter_map(|shape| match shape {
+            Shape::Words(words) => Some((words.bounds(), words.text.as_str())),
+            _ => None,
+        });
+        words.collect()
+    }
+
+    #[test]
+    fn texts_of_a_board_overlap_nothing_and_stay_inside() {
+        for width in [528.0, 358.0, 880.0] {
+            for lang in Lang::ALL {
+                let board = busy();
+                let (scene, rect) = drawn(&board, width, lang);
+                let texts = texts(&scene);
+                for (i, (own, text)) in texts.iter().enumerate() {
+                    assert!(rect.contains(pt(own.x, own.y)), "{width} {text}");
+                    assert!(rect.contains(pt(own.right(), own.bottom())), "{width} {text} {own:?}");
+                    for (other, said) in &texts[i + 1..] {
+                        let inner = Rect::new(own.x, own.y + 3.0, own.w, own.h - 6.0);
+                        assert!(!inner.overlaps(other), "{width} {lang:?}: {text} on {said}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_board_says_whose_descriptors_are_and_what_is_stuck_and_estimated() {
+        let (scene, _) = drawn(&busy(), 528.0, Lang::En);
+        let said: Vec<&str> = texts(&scene).iter().map(|text| text.1).collect();
+        for text in ["OWN: DMA 2 of 4", "DMA", "CPU", "suspended (RBUS)", "ACK", "bare"] {
+            assert!(said.contains(&text), "{text} in {said:?}");
+        }
+        assert!(said.iter().any(|text| text.contains("estimates")), "{said:?}");
+        assert!(said.iter().any(|text| text.starts_with("missed 2,")), "{said:?}");
+        let (zh, _) = drawn(&busy(), 528.0, Lang::Zh);
+        let said: Vec<&str> = texts(&zh).iter().map(|text| text.1).collect();
+        assert!(said.contains(&"已挂起（RBUS）") && said.contains(&"堆"), "{said:?}");
+    }
+
+    #[test]
+    fn used_blocks_are_drawn_to_scale_and_free_ones_between_them_stay_empty() {
+        let (scene, rect) = drawn(&busy(), 528.0, Lang::En);
+        let w = (rect.w - 2.0 * PAD - GUTTER) / 2.0;
+        // The block at 400 of 552 B crosses the end of the first line, which holds 800 B.
+        let blocks: Vec<Rect> = scene
+            .shapes
+            .iter()
+            .filter_map(|shape| match shape {
+                Shape::Box { rect, fill: Some(Token::StateFlight), radius: 1.5, .. }
+                    if rect.h == 13.0 =>
+                {
+                    Some(*rect)
+                }
+                _ => None,
+            })
+            .collect();
+        let widths: Vec<f32> = blocks.iter().map(|block| block.w + 1.0).collect();
+        let expected = [400.0, 152.0, 300.0].map(|bytes| w * bytes / 800.0);
+        assert_eq!(widths.len(), 3);
+        assert!(widths.iter().zip(expected).all(|(a, b)| (a - b).abs() < 0.01), "{widths:?}");
+    }
+}
