@@ -13,6 +13,7 @@ pub mod progress;
 pub mod report;
 pub mod run;
 pub mod serve;
+pub mod size;
 pub mod source;
 pub mod tables;
 pub mod validate;
@@ -29,6 +30,7 @@ const EXAMPLES: &str = "Examples:
   inflight run competing-consumers
   inflight run mm1 --set producer.rate=9.5/s --json
   inflight link mm1 --set producer.rate=9.5/s --at 30s
+  inflight size sensor-to-broker
   inflight params | less
   inflight serve
 
@@ -51,6 +53,8 @@ enum Command {
     Run(run::RunArgs),
     /// Print the share link of a scenario.
     Link(link::LinkArgs),
+    /// Find the least memory with which the boards (`stm32`) of a scenario lose nothing.
+    Size(size::SizeArgs),
     /// Print the JSON Schema of scenario documents, for editors.
     #[command(after_help = "Example:\n  inflight schema > scenario.schema.json")]
     Schema,
@@ -84,6 +88,7 @@ pub fn main() -> Result<ExitCode, String> {
         Command::List(args) => list::list(&args),
         Command::Run(args) => run::run(&args),
         Command::Link(args) => link::link(&args),
+        Command::Size(args) => size::size(&args),
         Command::Schema => print(&schema::schema()),
         Command::Params => print(&reference::markdown()),
         Command::Serve { port, root } => serve::serve(&root, port).map(|()| ExitCode::SUCCESS),

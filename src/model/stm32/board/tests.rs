@@ -2,7 +2,7 @@ use super::*;
 use crate::model::stm32::mac::Rate;
 use crate::model::stm32::part::Resume;
 use crate::model::stm32::{Optimisation, Part};
-use crate::model::tcp::Segment;
+use crate::model::tcp::{Flags, Segment};
 use crate::model::tcp::lwip::memory::PbufId;
 use crate::model::tcp::lwip::{Addr, Answer, Event, From, PcbId};
 
