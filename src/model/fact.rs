@@ -202,11 +202,13 @@ pub enum Cause {
     FetchWait,
     /// Log: its consumer has it, and has not polled.
     PollWait,
+    /// No simulation: an article claims that it takes so long.
+    Claim,
 }
 
 impl Cause {
     /// Every cause, in the order of the stacked chart from below.
-    pub const ALL: [Cause; 46] = [
+    pub const ALL: [Cause; 47] = [
         Cause::Sender,
         Cause::BackPressure,
         Cause::Retry,
@@ -253,6 +255,7 @@ impl Cause {
         Cause::Unowned,
         Cause::FetchWait,
         Cause::PollWait,
+        Cause::Claim,
     ];
 
     /// How many there are.
@@ -312,6 +315,7 @@ impl Cause {
             Cause::Unowned => "unowned",
             Cause::FetchWait => "fetch-wait",
             Cause::PollWait => "poll-wait",
+            Cause::Claim => "claim",
         }
     }
 
@@ -364,6 +368,7 @@ impl Cause {
             Cause::Unowned => Text { en: "partition unowned", zh: "分区无人消费" },
             Cause::FetchWait => Text { en: "fetch waits for more", zh: "拉取等待凑足" },
             Cause::PollWait => Text { en: "waiting for a poll", zh: "等待下次轮询" },
+            Cause::Claim => Text { en: "claimed, not simulated", zh: "声称值，非仿真" },
         }
     }
 }

@@ -105,6 +105,8 @@ pub enum Purpose {
     Rare = 12,
     /// Whether work fails.
     Fail = 13,
+    /// By how much a claimed latency is off its middle.
+    Claim = 14,
 }
 
 /// An actor's end of a channel.

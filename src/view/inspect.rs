@@ -129,6 +129,7 @@ pub const fn fill_of(cause: Cause) -> (Token, Pattern) {
         Cause::Unowned => (Token::CauseRebalance, Pattern::Solid),
         Cause::FetchWait => (Token::CauseNagle, Pattern::Hatch),
         Cause::PollWait => (Token::CauseRebalance, Pattern::Hatch),
+        Cause::Claim => (Token::CauseProcessing, Pattern::Dots),
     }
 }
 

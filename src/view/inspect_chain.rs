@@ -159,6 +159,7 @@ fn is_wait(cause: Cause) -> bool {
             | Cause::BrokerWork
             | Cause::Disk
             | Cause::Alarm
+            | Cause::Claim
     )
 }
 
@@ -303,6 +304,10 @@ fn sentence_of_board(cause: Cause) -> Text {
         Cause::TimerTick => Text::new(
             "It was written, and nothing sent it before a timer's tick.",
             "已写入，但直到定时器节拍才有人发送它。",
+        ),
+        Cause::Claim => Text::new(
+            "An article claims that it takes so long. The real stack does not: no simulation.",
+            "某文章声称要这么久。真实协议栈并非如此：这不是仿真。",
         ),
         _ => sentence_of_broker(cause),
     }

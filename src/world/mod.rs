@@ -22,6 +22,7 @@ pub mod session;
 pub mod schema;
 pub mod setting;
 mod topology;
+pub mod sizing;
 mod write;
 
 pub use arena::{ActorNode, ActorState, Plan, Stop, World};

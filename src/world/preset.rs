@@ -64,6 +64,20 @@ pub const ALL: &[Preset] = presets![
     "offset-commit-before-after",
     "hot-partition",
     "lag-and-catch-up",
+    "ten-ms-to-one-ms",
+    "same-latency-three-configs",
+    "slow-super-loop",
+    "write-write-read-board",
+    "two-boards",
+    "tmr-10-spurious-retransmit",
+    "lost-request",
+    "hal-delay-loop",
+    "err-mem",
+    "four-descriptors-hang",
+    "bulk-100k",
+    "pool-exhausted",
+    "rx-stall",
+    "sensor-to-broker",
 ];
 
 /// The preset of that id.
