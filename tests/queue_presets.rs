@@ -264,7 +264,7 @@ fn a_customer_waits_for_everything_or_only_for_the_order() {
         match fact {
             Fact::Sent { msg, by, .. } => drop(asked.insert(*msg, (*at, *by))),
             Fact::Copied { msg, of, .. } => {
-                drop(root.insert(*msg, root.get(of).copied().unwrap_or(*of)));
+                root.insert(*msg, root.get(of).copied().unwrap_or(*of));
             }
             Fact::Answered { msg, at: who } => {
                 let Some((when, by)) = asked.get(msg).filter(|(_, by)| by == who) else { continue };

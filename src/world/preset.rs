@@ -34,6 +34,7 @@ pub const ALL: &[Preset] = presets![
     "offline-consumer",
     "async-order",
     "fanout-copies",
+    "topic-exchange",
     "consumer-crash-redelivery",
     "lost-and-retried",
     "head-of-line-ttl",
@@ -50,6 +51,7 @@ pub const ALL: &[Preset] = presets![
     "tmr-interval",
     "two-lwip-boards",
     "broker-over-tcp",
+    "memory-alarm",
 ];
 
 /// The preset of that id.
