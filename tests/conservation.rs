@@ -59,12 +59,8 @@ prop_compose! {
         paths in prop::collection::vec(any_path(), 6),
         faults in prop::collection::vec((0_u64..2_000, 0_u16..7, 0_usize..9), 0..30),
     ) -> Plan {
-        // One bit for each of what a broker may have besides.
         let has = |bit: u32| extras >> bit & 1 == 1;
-        let either = |bit: u32, text: &str| match has(bit) {
-            true => Lines::parse(text).expect("lines"),
-            false => Lines::NONE,
-        };
+        let either = |bit: u32, text: &str| either(has(bit), text);
         let producer = ProducerParams {
             exchange: if has(0) { Words::of(&["news"]) } else { Words::NONE },
             routes: either(0, "x.y; z; x.z"),
@@ -84,18 +80,7 @@ prop_compose! {
             queue_type: if quorum { QueueType::Quorum } else { QueueType::Classic },
             delivery_limit: Amount(delivery_limit),
             dead_letters: if dead_letters { Words::of(&["b"]) } else { Words::NONE },
-            exchanges: either(0, "news topic alternate=all; all fanout"),
-            bindings: either(0, "news:x.* -> a; news:*.y -> b; all -> a; all -> b"),
-            arguments: either(1, "a durable=on audit=on; b encrypted=on readers=x"),
-            auto_delete: has(2),
-            work: if has(3) { SimSpan::ms(3) } else { SimSpan::ZERO },
-            memory: if has(4) { Bytes(5_000) } else { Bytes(0) },
-            disk: if has(5) { Bytes(2_000) } else { Bytes(0) },
-            disk_free_limit: Bytes(500),
-            sync: SyncPolicy::ALL[usize::from(extras >> 6 & 3) % 3],
-            sync_time: if has(8) { SimSpan::ms(2) } else { SimSpan::ZERO },
-            ack_timeout: if has(9) { SimSpan::ms(70) } else { SimSpan::ZERO },
-            ..Default::default()
+            ..with_extras(extras)
         };
         let consumer = |queue: &str| ConsumerParams {
             queue: Words::of(&[queue]),
@@ -133,6 +118,30 @@ prop_compose! {
         faults.sort_by_key(|(at, _)| *at);
         Plan { seed, actors, channels: channels.collect(), faults, ..Plan::default() }
     }
+}
+
+/// One bit for each of what a broker may have besides.
+fn with_extras(extras: u16) -> BrokerParams {
+    let has = |bit: u32| extras >> bit & 1 == 1;
+    let either = |bit: u32, text: &str| either(has(bit), text);
+    BrokerParams {
+        exchanges: either(0, "news topic alternate=all; all fanout"),
+        bindings: either(0, "news:x.* -> a; news:*.y -> b; all -> a; all -> b"),
+        arguments: either(1, "a durable=on audit=on; b encrypted=on readers=x"),
+        auto_delete: has(2),
+        work: if has(3) { SimSpan::ms(3) } else { SimSpan::ZERO },
+        memory: if has(4) { Bytes(5_000) } else { Bytes(0) },
+        disk: if has(5) { Bytes(2_000) } else { Bytes(0) },
+        disk_free_limit: Bytes(500),
+        sync: SyncPolicy::ALL[usize::from(extras >> 6 & 3) % 3],
+        sync_time: if has(8) { SimSpan::ms(2) } else { SimSpan::ZERO },
+        ack_timeout: if has(9) { SimSpan::ms(70) } else { SimSpan::ZERO },
+        ..Default::default()
+    }
+}
+
+fn either(has: bool, text: &str) -> Lines {
+    if has { Lines::parse(text).expect("lines") } else { Lines::NONE }
 }
 
 fn command(node: u16, what: usize) -> Command {

@@ -93,6 +93,14 @@ fn words(scenario: &Scenario, fact: &Fact) -> Option<String> {
         Fact::Mended { channel } => format!("{} is mended", path(channel)),
         Fact::ControlLost { channel, .. } => format!("{} loses a control parcel", path(channel)),
         Fact::Changed { node: n, param } => format!("{} changes parameter {param}", node(n)),
+        _ => return broker_words(scenario, fact),
+    })
+}
+
+/// The same for what only a broker states.
+fn broker_words(scenario: &Scenario, fact: &Fact) -> Option<String> {
+    let who = |id: &inflight::model::ActorId| scenario.id_of(Node::Actor(*id));
+    Some(match fact {
         Fact::Routed { msg, at, exchange, queue } => {
             format!("{} routes {} from exchange {exchange} to queue {queue}", who(at), msg.0)
         }
