@@ -10,6 +10,7 @@ pub mod charts;
 pub mod draw;
 pub mod ends;
 pub mod everywhere;
+pub mod findings;
 pub mod frame;
 mod frame_tcp;
 pub mod host_card;
