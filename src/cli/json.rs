@@ -3,10 +3,10 @@
 use serde::Serialize;
 use serde_json::{Number, Value, json};
 
-use crate::cli::report::{QUANTILES, ledger_lines, share_ppm};
+use crate::cli::report::{QUANTILES, book_lines, ledger_lines, share_ppm};
 use crate::cli::run::Outcome;
 use crate::model::fact::Cause;
-use crate::observe::{Entry, Histogram, Ledger, Row, Seen};
+use crate::observe::{Book, Entry, Guarantee, Histogram, Ledger, Row, Seen, Verdict};
 use crate::param::{Lang, Said};
 
 /// Version of the object's layout. Keys are added without a new one; none changes its meaning.
@@ -28,6 +28,8 @@ struct Whole<'a> {
     events_per_s: u64,
     latency: Value,
     ledger: Value,
+    book: Value,
+    promises: Vec<Value>,
     budget: Vec<Value>,
     series: Value,
     fingerprint: String,
@@ -55,6 +57,8 @@ pub fn object(outcome: &Outcome) -> String {
         events_per_s: outcome.events_per_second(),
         latency: latency(&seen.latency),
         ledger: ledger(&seen.ledger),
+        book: book(&seen.guarantees.book),
+        promises: promises(outcome),
         budget: budget(seen),
         series: series(outcome),
         fingerprint: format!("{:016x}", session.fingerprint()),
@@ -128,6 +132,28 @@ fn ledger(ledger: &Ledger) -> Value {
         object[key] = list.iter().map(entry).collect();
     }
     object
+}
+
+fn book(book: &Book) -> Value {
+    let mut object = json!({});
+    for (key, _, coins) in book_lines(book) {
+        object[key.replace('-', "_")] = json!(coins);
+    }
+    object
+}
+
+/// Whether each promise is kept: null means that only the end will tell.
+fn promises(outcome: &Outcome) -> Vec<Value> {
+    let line = |(promise, verdict): (Guarantee, Verdict)| {
+        let (kept, count, first) = match verdict {
+            Verdict::Kept => (Some(true), 0, None),
+            Verdict::Open => (None, 0, None),
+            Verdict::Broken { count, first } => (Some(false), count, first),
+        };
+        let first = first.map(|entry| json!({ "at_ns": entry.at.ns(), "msg": entry.msg.0 }));
+        json!({ "promise": promise.key(), "kept": kept, "broken": count, "first": first })
+    };
+    outcome.promises().into_iter().map(line).collect()
 }
 
 fn budget(seen: &Seen) -> Vec<Value> {

@@ -4,6 +4,7 @@
 //! command; `source` reads what a command is about, `out` is the only place that prints.
 
 mod capture;
+pub mod crash;
 pub mod json;
 pub mod link;
 pub mod list;
@@ -28,11 +29,12 @@ const EXAMPLES: &str = "Examples:
   inflight list
   inflight run competing-consumers
   inflight run mm1 --set producer.rate=9.5/s --json
+  inflight crash exactly-once-producer-id --set producer.limit=10
   inflight link mm1 --set producer.rate=9.5/s --at 30s
   inflight params | less
   inflight serve
 
-Exit codes: 0 all is well, 1 a run or record does not match, 2 bad input.
+Exit codes: 0 all is well, 1 a run or record does not match or a promise is broken, 2 bad input.
 What is wrong is said on standard error, with its place, its value and what is allowed.";
 
 /// See why a message was late, lost or delivered twice.
@@ -49,6 +51,8 @@ enum Command {
     List(list::ListArgs),
     /// Run a scenario and say what became of its messages.
     Run(run::RunArgs),
+    /// Run a scenario once for everything that can go wrong in it.
+    Crash(crash::CrashArgs),
     /// Print the share link of a scenario.
     Link(link::LinkArgs),
     /// Print the JSON Schema of scenario documents, for editors.
@@ -83,6 +87,7 @@ pub fn main() -> Result<ExitCode, String> {
     match Args::parse().command {
         Command::List(args) => list::list(&args),
         Command::Run(args) => run::run(&args),
+        Command::Crash(args) => crash::crash(&args),
         Command::Link(args) => link::link(&args),
         Command::Schema => print(&schema::schema()),
         Command::Params => print(&reference::markdown()),

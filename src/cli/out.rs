@@ -26,6 +26,13 @@ pub fn notice(text: &str) {
     }
 }
 
+/// Shows where a long task is, on one line that the next call writes over; nothing clears it.
+pub fn status(text: &str) {
+    let mut err = io::stderr().lock();
+    let _ = write!(err, "\r\x1b[K{}", plain(text));
+    let _ = err.flush();
+}
+
 /// A text of somebody else's without what could steer a terminal.
 pub fn plain(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).collect()

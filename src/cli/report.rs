@@ -4,9 +4,9 @@ use crate::cli::out::{plain, table};
 use crate::cli::run::Outcome;
 use crate::kernel::SimSpan;
 use crate::model::fact::Cause;
-use crate::observe::{Histogram, Ledger};
+use crate::observe::{Book, Guarantee, Histogram, Ledger, Verdict};
 use crate::param::{Lang, Text};
-use crate::view::numbers;
+use crate::view::{everywhere, numbers};
 
 /// Percentiles of every summary: name, and millionths.
 pub const QUANTILES: [(&str, u32); 5] =
@@ -14,6 +14,8 @@ pub const QUANTILES: [(&str, u32); 5] =
 
 const LATENCY: Text = Text::new("Latency of delivered messages", "已送达消息的延迟");
 const LEDGER: Text = Text::new("Ledger", "账目");
+const EFFECT: Text = Text::new("Account book, in coins", "账本（单位：枚）");
+const PROMISES: Text = Text::new("Promises", "承诺");
 const BUDGET: Text = Text::new("Where their time went", "时间去向");
 const RUN: Text = Text::new("Run", "运行");
 
@@ -24,6 +26,10 @@ pub fn report(outcome: &Outcome, lang: Lang) -> String {
     let mut text = heading(outcome, lang);
     text += &format!("\n{}\n{}", LATENCY.get(lang), latency(&seen.latency, lang));
     text += &format!("\n{}\n{}", LEDGER.get(lang), ledger(&seen.ledger, lang));
+    text += &format!("\n{}\n{}", EFFECT.get(lang), effect(&seen.guarantees.book, lang));
+    if !session.scenario().promises.is_empty() {
+        text += &format!("\n{}\n{}", PROMISES.get(lang), promises(outcome, lang));
+    }
     text += &format!("\n{}\n{}", BUDGET.get(lang), budget(outcome, lang));
     text += &format!("\n{}\n{}", RUN.get(lang), run(outcome, lang));
     text
@@ -78,7 +84,61 @@ fn ledger(ledger: &Ledger, lang: Lang) -> String {
     let [(_, sent, _), (_, delivered, _), (_, lost, _), (_, in_flight, _), ..] = lines;
     let (sent, delivered) = (sent.get(lang), delivered.get(lang));
     let (lost, in_flight) = (lost.get(lang), in_flight.get(lang));
-    table(&rows, 2) + &format!("  {sent} = {delivered} + {lost} + {in_flight}\n")
+    table(&rows, 2)
+        + &format!("  {sent} = {delivered} + {lost} + {in_flight}\n")
+        + &listed(ledger, lang)
+}
+
+/// Most messages of one kind that the summary names.
+const NAMED: usize = 12;
+
+/// The newest messages of each kind, with how many there are besides.
+fn listed(ledger: &Ledger, lang: Lang) -> String {
+    let lists = [
+        (Text::new("lost", "丢失"), &ledger.newest_lost, ledger.lost),
+        (Text::new("duplicated", "重复"), &ledger.newest_duplicated, ledger.duplicated),
+        (Text::new("reordered", "乱序"), &ledger.newest_reordered, ledger.reordered),
+    ];
+    let mut text = String::new();
+    for (name, list, count) in lists.into_iter().filter(|(_, _, count)| *count != 0) {
+        let from = list.len().saturating_sub(NAMED);
+        let ids: Vec<String> = list.range(from..).map(|entry| entry.msg.0.to_string()).collect();
+        let ids = ids.join(", ");
+        let before = count - (list.len() - from) as u64;
+        let name = name.get(lang);
+        text += &match (before, lang) {
+            (0, Lang::En) => format!("  {name}: {ids}\n"),
+            (0, Lang::Zh) => format!("  {name}：{ids}\n"),
+            (_, Lang::En) => format!("  {name}: {ids}; before them: {}\n", numbers::count(before)),
+            (_, Lang::Zh) => format!("  {name}：{ids}；此前还有 {} 条\n", numbers::count(before)),
+        };
+    }
+    text
+}
+
+/// What the balance should be, what it is, and why it is not.
+pub fn book_lines(book: &Book) -> [(&'static str, Text, u64); 5] {
+    [
+        ("expected", Text::new("expected", "应有"), book.expected),
+        ("actual", Text::new("actual", "实有"), book.actual),
+        ("lost", Text::new("lost", "丢失"), book.lost),
+        ("under-way", Text::new("under way", "在途"), book.under_way()),
+        ("twice", Text::new("credited again", "重复记账"), book.twice),
+    ]
+}
+
+fn effect(book: &Book, lang: Lang) -> String {
+    let row = |(_, name, n): (_, Text, u64)| vec![name.get(lang).to_owned(), numbers::count(n)];
+    let rows: Vec<Vec<String>> = book_lines(book).map(row).to_vec();
+    table(&rows, 2)
+}
+
+fn promises(outcome: &Outcome, lang: Lang) -> String {
+    let row = |(promise, verdict): (Guarantee, Verdict)| {
+        vec![promise.text().get(lang).to_owned(), everywhere::verdict(&verdict, lang)]
+    };
+    let rows: Vec<Vec<String>> = outcome.promises().into_iter().map(row).collect();
+    table(&rows, 2)
 }
 
 fn budget(outcome: &Outcome, lang: Lang) -> String {

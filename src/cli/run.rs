@@ -12,9 +12,10 @@ use crate::cli::progress::{Progress, Watch as StopWatch};
 use crate::cli::source::{self, Changes, Start};
 use crate::cli::{capture, json, pictures, report, tables};
 use crate::kernel::SimTime;
-use crate::observe::Row;
+use crate::observe::{Guarantee, Row, Verdict};
 use crate::param::Lang;
 use crate::world::link::{Link, short_fingerprint};
+use crate::world::promise;
 use crate::world::session::{Logged, Session, Watch};
 
 /// Where `inflight serve` has the page.
@@ -30,7 +31,8 @@ const EXAMPLES: &str = "Examples:
   cat my-scenario.toml | inflight run -
 
 A link that shows an instant is run to that instant, unless --until says otherwise.
-If it carries a fingerprint and the run has another one, the exit code is 1.";
+If it carries a fingerprint and the run has another one, the exit code is 1, and so it is when the
+run breaks something that the document promises.";
 
 /// Arguments of `inflight run`.
 #[derive(Debug, Args)]
@@ -117,6 +119,13 @@ impl Outcome {
         }
     }
 
+    /// What the document promises, and whether it holds.
+    pub fn promises(&self) -> Vec<(Guarantee, Verdict)> {
+        let is_over = self.session.finished();
+        let promises = &self.session.scenario().promises;
+        promise::judge(promises, &self.session.seen().guarantees, is_over)
+    }
+
     /// Events per second of real time.
     pub fn events_per_second(&self) -> u64 {
         (self.session.events() as f64 / self.wall.as_secs_f64().max(1e-9)) as u64
@@ -167,8 +176,9 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, String> {
     if let Some(stop) = stopped {
         notice(stop.text().get(lang));
     }
+    let broken = outcome.promises().iter().any(|(_, verdict)| verdict.is_broken());
     let differs = outcome.check.as_ref().is_some_and(|check| !check.matches());
-    Ok(if differs || stopped.is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    Ok(if differs || broken || stopped.is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 /// Runs to the end, or to the instant that the link shows, comparing fingerprints on the way.

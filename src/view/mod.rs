@@ -9,6 +9,8 @@ pub mod cells;
 pub mod charts;
 pub mod draw;
 pub mod ends;
+pub mod everywhere;
+pub mod findings;
 pub mod frame;
 mod frame_tcp;
 pub mod host_card;

@@ -44,6 +44,8 @@ pub enum Sheet {
     Help,
     /// The scenario as a document.
     Editor,
+    /// Which guarantees hold, and what breaks them.
+    Guarantees,
 }
 
 /// What a narrow screen shows below the stage.

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use crate::kernel::SimSpan;
 use crate::model::actor::ActorParams;
 use crate::model::channel::ChannelParams;
+use crate::observe::Guarantee;
 use crate::param::{
     Amount, Kind, Ppm, Reason, Said, Spec, Value, index_of, is_word, nearest, parse_span,
     word_allowed,
@@ -16,6 +17,7 @@ use crate::world::deed::Deed;
 use crate::world::document::{Item, Node, Reader, Table};
 use crate::world::machines::{HostDraft, WireDraft, read_host, read_wire};
 use crate::world::problem::Problem;
+use crate::world::promise;
 
 /// Most actors, before and after the expansion of groups.
 pub const MAX_ACTORS: usize = 200;
@@ -83,6 +85,8 @@ pub struct Draft {
     pub until: SimSpan,
     /// The page's speed at first.
     pub speed: Option<Speed>,
+    /// What it promises.
+    pub promises: Vec<Guarantee>,
     /// Machines.
     pub hosts: Vec<HostDraft>,
     /// Network links.
@@ -211,6 +215,7 @@ impl Draft {
         let seed = reader.parsed("seed", out, parse_seed).unwrap_or(1);
         let until = reader.parsed("until", out, parse_until).unwrap_or(SimSpan::s(10));
         let speed = reader.parsed("speed", out, Speed::parse);
+        let promises = reader.parsed("promise", out, promise::parse).unwrap_or_default();
         let hosts = reader.tables("host", MAX_HOSTS, out);
         let wires = reader.tables("wire", MAX_HOSTS, out);
         let actors = reader.tables("actor", MAX_ACTORS, out);
@@ -228,6 +233,7 @@ impl Draft {
             seed,
             until,
             speed,
+            promises,
             hosts: each.of(hosts, read_host),
             wires: each.of(wires, read_wire),
             actors: each.of(actors, read_actor),

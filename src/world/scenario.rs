@@ -14,6 +14,7 @@ use crate::model::channel::tcp::WireParams;
 use crate::model::command::{Command, Node};
 use crate::model::host::HostParams;
 use crate::model::message::{ActorId, ChannelId, HostId, WireId};
+use crate::observe::Guarantee;
 use crate::param::{Said, Text};
 use crate::world::arena::Plan;
 use crate::world::document;
@@ -144,6 +145,8 @@ pub struct Scenario {
     pub until: SimTime,
     /// The page's speed at first.
     pub speed: Option<Speed>,
+    /// What it promises about its messages.
+    pub promises: Vec<Guarantee>,
     /// Machines.
     pub hosts: Vec<HostDecl>,
     /// Network links.
@@ -314,6 +317,7 @@ impl Scenario {
             seed: draft.seed,
             until: SimTime::ZERO.saturating_add(draft.until),
             speed: draft.speed,
+            promises: draft.promises.clone(),
             hosts: Vec::new(),
             wires: Vec::new(),
             actors: Vec::new(),

@@ -7,6 +7,7 @@ use crate::model::actor::ActorParams;
 use crate::model::channel::ChannelParams;
 use crate::model::channel::tcp::WireParams;
 use crate::model::host::{HostParams, PROFILES};
+use crate::observe::Guarantee;
 use crate::param::{Kind, Spec, Value};
 use crate::world::deed::Deed;
 use crate::world::draft::{COUNT, MAX_ACTORS, MAX_CHANNELS, MAX_FAULTS, MAX_HOSTS, MAX_KNOBS};
@@ -38,6 +39,7 @@ pub fn schema() -> String {
                 "speed",
                 doc(text(), "The page's speed at first: simulated seconds per second, 1/50."),
             ),
+            ("promise", doc(promise(), "What becomes of its messages; checked by every run.")),
             ("host", array(MAX_HOSTS, host())),
             ("wire", array(MAX_HOSTS, wire())),
             ("actor", array(MAX_ACTORS, actor())),
@@ -57,6 +59,11 @@ pub fn schema() -> String {
     write(&Json::Object(all), 0, &mut out);
     out.push('\n');
     out
+}
+
+fn promise() -> Json {
+    let one = words(&Guarantee::ALL.map(Guarantee::key));
+    list_of("anyOf", vec![one.clone(), array(Guarantee::ALL.len(), one)])
 }
 
 fn host() -> Json {

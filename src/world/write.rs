@@ -21,6 +21,10 @@ pub(super) fn write(draft: &Draft) -> String {
     if let Some(speed) = draft.speed {
         out.text("speed", &speed.show());
     }
+    if !draft.promises.is_empty() {
+        let all: Vec<String> = draft.promises.iter().map(|p| quoted(p.key())).collect();
+        out.line(format_args!("promise = [{}]", all.join(", ")));
+    }
     for host in &draft.hosts {
         out.table("host");
         out.text("id", &host.id);

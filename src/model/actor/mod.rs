@@ -45,7 +45,30 @@ pub enum ActorParams {
     Script(ScriptParams),
 }
 
+/// Where an actor stands on the way of a message: what is lost between two of them has a name.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Role {
+    /// It makes messages.
+    Source,
+    /// It keeps them for others.
+    Middle,
+    /// It works on them.
+    Sink,
+    /// Something else.
+    Other,
+}
+
 impl ActorParams {
+    /// Where such an actor stands.
+    pub fn role(&self) -> Role {
+        match self {
+            ActorParams::Producer(_) | ActorParams::Requester(_) => Role::Source,
+            ActorParams::Broker(_) => Role::Middle,
+            ActorParams::Consumer(_) | ActorParams::Responder(_) => Role::Sink,
+            ActorParams::Script(_) => Role::Other,
+        }
+    }
+
     /// Every kind's name.
     pub const KINDS: &'static [&'static str] = &[
         ProducerParams::KIND,
