@@ -1,17 +1,18 @@
 //! Whatever happens, nothing is lost or doubled without a fact that says so.
 
 use inflight::kernel::{SimSpan, SimTime};
+use inflight::model::actor::workers::Order;
 use inflight::model::actor::{
     ActorParams, BrokerParams, ConsumerParams, ProducerParams, RequesterParams, ResponderParams,
 };
 use inflight::model::channel::{ChannelParams, IdealParams};
 use inflight::model::{ActorId, ChannelId, Command};
 use inflight::observe::Seen;
-use inflight::param::{Amount, Ppm, Rate, Spans, Words};
+use inflight::param::{Amount, Bytes, Lines, Ppm, Rate, Spans, Words};
 use inflight::world::{Plan, World};
 use proptest::prelude::*;
 
-use inflight::model::actor::broker::{QueueType, Routing, WhenFull};
+use inflight::model::actor::broker::{QueueType, Routing, SyncPolicy, WhenFull};
 use inflight::model::actor::consumer::AckMode;
 
 fn actor(id: u64, params: ActorParams) -> (u64, u64, ActorParams) {
@@ -54,10 +55,15 @@ prop_compose! {
         quorum: bool,
         delivery_limit in 0_u32..4,
         expiration_ms in prop::collection::vec(0_u64..100, 0..4),
-        paths in prop::collection::vec(any_path(), 5),
+        extras: u16,
+        paths in prop::collection::vec(any_path(), 6),
         faults in prop::collection::vec((0_u64..2_000, 0_u16..7, 0_usize..9), 0..30),
     ) -> Plan {
+        let has = |bit: u32| extras >> bit & 1 == 1;
+        let either = |bit: u32, text: &str| either(has(bit), text);
         let producer = ProducerParams {
+            exchange: if has(0) { Words::of(&["news"]) } else { Words::NONE },
+            routes: either(0, "x.y; z; x.z"),
             rate: Rate::per_s(60), confirm, confirm_timeout: SimSpan::ms(80),
             retries: Amount(3), priority: Amount(1),
             expiration: Spans(expiration_ms.into_iter().map(SimSpan::ms).collect()),
@@ -74,12 +80,18 @@ prop_compose! {
             queue_type: if quorum { QueueType::Quorum } else { QueueType::Classic },
             delivery_limit: Amount(delivery_limit),
             dead_letters: if dead_letters { Words::of(&["b"]) } else { Words::NONE },
+            ..with_extras(extras)
         };
         let consumer = |queue: &str| ConsumerParams {
             queue: Words::of(&[queue]),
             service: SimSpan::ms(20),
             prefetch: Amount(prefetch),
             ack: if auto_ack { AckMode::OnDelivery } else { AckMode::AfterWork },
+            fail: if has(10) { Ppm(200_000) } else { Ppm(0) },
+            pull: if has(11) && queue == "b" { SimSpan::ms(15) } else { SimSpan::ZERO },
+            order: Order::ALL[usize::from(extras >> 12 & 3) % 3],
+            join: if has(14) { Amount(2) } else { Amount(1) },
+            shares: either(15, "70%"),
             ..Default::default()
         };
         let requester = RequesterParams {
@@ -95,7 +107,7 @@ prop_compose! {
             actor(6, ActorParams::Requester(requester)),
             actor(7, ActorParams::Responder(ResponderParams::default())),
         ];
-        let ends = [(0, 1), (1, 2), (1, 3), (2, 4), (5, 6)];
+        let ends = [(0, 1), (1, 2), (1, 3), (2, 4), (5, 6), (6, 1)];
         let channels = ends.iter().zip(&paths).zip(1..).map(|(((from, to), path), id)| {
             (id, ActorId(*from), ActorId(*to), path.clone())
         });
@@ -108,8 +120,32 @@ prop_compose! {
     }
 }
 
+/// One bit for each of what a broker may have besides.
+fn with_extras(extras: u16) -> BrokerParams {
+    let has = |bit: u32| extras >> bit & 1 == 1;
+    let either = |bit: u32, text: &str| either(has(bit), text);
+    BrokerParams {
+        exchanges: either(0, "news topic alternate=all; all fanout"),
+        bindings: either(0, "news:x.* -> a; news:*.y -> b; all -> a; all -> b"),
+        arguments: either(1, "a durable=on audit=on; b encrypted=on readers=x"),
+        auto_delete: has(2),
+        work: if has(3) { SimSpan::ms(3) } else { SimSpan::ZERO },
+        memory: if has(4) { Bytes(5_000) } else { Bytes(0) },
+        disk: if has(5) { Bytes(2_000) } else { Bytes(0) },
+        disk_free_limit: Bytes(500),
+        sync: SyncPolicy::ALL[usize::from(extras >> 6 & 3) % 3],
+        sync_time: if has(8) { SimSpan::ms(2) } else { SimSpan::ZERO },
+        ack_timeout: if has(9) { SimSpan::ms(70) } else { SimSpan::ZERO },
+        ..Default::default()
+    }
+}
+
+fn either(has: bool, text: &str) -> Lines {
+    if has { Lines::parse(text).expect("lines") } else { Lines::NONE }
+}
+
 fn command(node: u16, what: usize) -> Command {
-    let (actor, channel) = (ActorId(node), ChannelId(node % 5));
+    let (actor, channel) = (ActorId(node), ChannelId(node % 6));
     match what {
         0 => Command::Crash(actor),
         1 => Command::Restart(actor),
@@ -194,7 +230,9 @@ fn copies_in(world: &World) -> u64 {
                 let unacked = a.broker.channels().map(|(_, c)| c.unacked().count()).sum::<usize>();
                 let waiting = a.peers.iter().filter(|p| p.waiting.is_some()).count();
                 let auto = a.peers.iter().filter(|p| p.auto_ack);
-                queued + unacked + waiting + auto.map(|p| p.outgoing.len()).sum::<usize>()
+                let in_hand = usize::from(a.resources.in_hand().is_some());
+                let auto = auto.map(|p| p.outgoing.len()).sum::<usize>();
+                queued + unacked + waiting + in_hand + auto
             }
             Actor::Requester(a) => {
                 let holds =
@@ -202,9 +240,13 @@ fn copies_in(world: &World) -> u64 {
                 a.clients.iter().filter(holds).count()
             }
             Actor::Consumer(a) => {
-                a.workers.buffer.len() + a.workers.n_busy() as usize + a.outgoing.len()
+                let parts = a.parts.n_held() as usize;
+                parts + a.workers.buffer.len() + a.workers.n_busy() as usize + a.outgoing.len()
             }
-            Actor::Responder(a) => a.workers.buffer.len() + a.workers.n_busy() as usize,
+            Actor::Responder(a) => {
+                let asked = a.calls.n_held() as usize;
+                asked + a.workers.buffer.len() + a.workers.n_busy() as usize
+            }
             Actor::Script(_) => 0,
         } as u64;
     }

@@ -13,6 +13,7 @@ use inflight::view::frame::Frame;
 use inflight::view::inspect::cast_of;
 use inflight::view::layout::{Room, layout};
 use inflight::view::scene::{Staged, plan};
+use inflight::view::tokens::Token;
 use inflight::view::{Chosen, Look, Theme};
 use inflight::world::{Session, Watch, preset};
 
@@ -29,7 +30,8 @@ fn stage(id: &str, ms: u64, width: f32, lang: Lang) -> String {
         playing: false,
         embed: false,
     };
-    let frame = Frame::of(session.world(), look.speed);
+    let mut frame = Frame::of(session.world(), look.speed);
+    frame.light(session.seen().trace.facts().rev(), look.speed);
     let cast = cast_of(session.scenario());
     let room = Room { width, height: 400.0, embed: false, fill: false, caption: 480.0 <= width };
     let layout = layout(&plan(&frame, &cast), room);
@@ -63,6 +65,14 @@ fn stage(id: &str, ms: u64, width: f32, lang: Lang) -> String {
             Shape::Void(rect) => line(&mut text, "void", rect.x, rect.y, ""),
             Shape::Timer { centre, passed, ink, .. } => {
                 line(&mut text, "timer", centre.x, centre.y, &format!("{passed:.3} ({ink:?})"));
+            }
+            Shape::Path { points, line: stroke } if stroke.ink == Token::StateFlight => {
+                let end = points.last().copied().unwrap_or_default();
+                line(&mut text, "lit", end.x, end.y, "");
+            }
+            Shape::Path { points, line: stroke } if stroke.ink == Token::StateLost => {
+                let end = points.last().copied().unwrap_or_default();
+                line(&mut text, "letters", end.x, end.y, "");
             }
             Shape::Box { .. } | Shape::Path { .. } | Shape::Ring { .. } => {}
             Shape::Bar { .. } | Shape::Area { .. } => {}
@@ -98,6 +108,20 @@ fn the_crash_on_a_wide_stage_in_english() {
 fn the_crash_on_a_phone_in_chinese() {
     let at = stage("competing-consumers", 8_045, 390.0, Lang::Zh);
     check("stage-crash-phone-zh.txt", &at);
+}
+
+#[test]
+fn exchanges_bindings_and_queues_are_drawn_and_lit() {
+    let wide = stage("topic-exchange", 2_565, 960.0, Lang::En);
+    let phone = stage("topic-exchange", 2_565, 390.0, Lang::Zh);
+    check("stage-exchanges.txt", &(wide + &phone));
+}
+
+#[test]
+fn dead_letters_have_a_way_from_queue_to_queue() {
+    let wide = stage("delay-levels", 1_700, 960.0, Lang::En);
+    let phone = stage("delay-levels", 1_700, 390.0, Lang::Zh);
+    check("stage-dead-letters.txt", &(wide + &phone));
 }
 
 #[test]

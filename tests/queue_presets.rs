@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 
 use inflight::kernel::{SimSpan, SimTime};
 use inflight::model::Node;
+use inflight::model::actor::Actor;
+use inflight::model::fact::Cause;
 use inflight::model::fact::{Fact, Why};
 use inflight::model::message::{ActorId, MsgId};
-use inflight::world::World;
 use inflight::world::preset;
 use inflight::world::scenario::Scenario;
+use inflight::world::{Session, Watch, World};
 
 type Facts = Vec<(SimTime, Fact)>;
 
@@ -253,6 +255,43 @@ fn a_queue_moves_the_wait_and_without_it_orders_are_refused() {
 }
 
 #[test]
+fn the_alarm_stops_the_producer_through_tcp_and_loses_nothing() {
+    let scenario = open("memory-alarm");
+    let mut session = Session::new(scenario, Watch::All);
+    let until = session.scenario().until;
+    session.seek(until);
+    let seen = session.seen();
+    assert_eq!(seen.ledger.lost, 0);
+    let mean_ms = |cause| seen.budget.mean(cause).as_ns() as f64 / 1e6;
+    assert!(1.0 < mean_ms(Cause::Alarm), "{}", mean_ms(Cause::Alarm));
+    assert!(1.0 < mean_ms(Cause::ReceiverWindow) + mean_ms(Cause::Persist));
+    assert!(1.0 < mean_ms(Cause::BackPressure) + mean_ms(Cause::SendBuffer));
+    let Actor::Broker(broker) = &session.world().actors[1].machine else { panic!("a broker") };
+    // 40 % of 1 MB, and the one message that raised the alarm.
+    assert!(broker.resources.memory <= 400_000 + 11_024, "{}", broker.resources.memory);
+    let Actor::Producer(producer) = &session.world().actors[0].machine else { panic!("first") };
+    assert!(producer.outlets[0].blocked, "the wait has come back to the producer");
+}
+
+#[test]
+fn each_queue_gets_what_its_bindings_choose() {
+    let scenario = open("topic-exchange");
+    let facts = facts(&scenario);
+    let mut by_queue = [0_u32; 4];
+    for (_, fact) in &facts {
+        if let Fact::Routed { queue, .. } = fact {
+            by_queue[usize::from(*queue)] += 1;
+        }
+    }
+    // Of each four: two orders, two payments, one of them as pdf, and one error.
+    let rounds = by_queue[3];
+    assert!(8 < rounds);
+    for (got, wanted) in by_queue.iter().zip([2, 2, 1, 1]) {
+        assert!(got.abs_diff(wanted * rounds) <= 2, "{by_queue:?}");
+    }
+}
+
+#[test]
 fn a_customer_waits_for_everything_or_only_for_the_order() {
     let scenario = open("async-order");
     let facts = facts(&scenario);
@@ -264,7 +303,7 @@ fn a_customer_waits_for_everything_or_only_for_the_order() {
         match fact {
             Fact::Sent { msg, by, .. } => drop(asked.insert(*msg, (*at, *by))),
             Fact::Copied { msg, of, .. } => {
-                drop(root.insert(*msg, root.get(of).copied().unwrap_or(*of)));
+                root.insert(*msg, root.get(of).copied().unwrap_or(*of));
             }
             Fact::Answered { msg, at: who } => {
                 let Some((when, by)) = asked.get(msg).filter(|(_, by)| by == who) else { continue };

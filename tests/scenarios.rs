@@ -93,6 +93,34 @@ fn words(scenario: &Scenario, fact: &Fact) -> Option<String> {
         Fact::Mended { channel } => format!("{} is mended", path(channel)),
         Fact::ControlLost { channel, .. } => format!("{} loses a control parcel", path(channel)),
         Fact::Changed { node: n, param } => format!("{} changes parameter {param}", node(n)),
+        _ => return broker_words(scenario, fact),
+    })
+}
+
+/// The same for what only a broker states.
+fn broker_words(scenario: &Scenario, fact: &Fact) -> Option<String> {
+    let who = |id: &inflight::model::ActorId| scenario.id_of(Node::Actor(*id));
+    Some(match fact {
+        Fact::Routed { msg, at, exchange, queue } => {
+            format!("{} routes {} from exchange {exchange} to queue {queue}", who(at), msg.0)
+        }
+        Fact::Denied { by, at, reads, .. } => {
+            let what = if *reads { "read" } else { "write" };
+            format!("{} does not let {} {what}", who(at), who(by))
+        }
+        Fact::Audited { msg, by, at, reads } => {
+            let what = if *reads { "got" } else { "wrote" };
+            format!("{} records that {} {what} {}", who(at), who(by), msg.0)
+        }
+        Fact::Alarm { at, resource, on } => {
+            let how = if *on { "is short of" } else { "has enough" };
+            format!("{} {how} {resource:?}", who(at))
+        }
+        Fact::Excused { msg, cause, from, to } => {
+            let [from, to] = [from, to].map(|at| show_span(at.since(SimTime::ZERO)));
+            format!("{} had waited from {from} to {to}: {}", msg.0, cause.key())
+        }
+        Fact::Synced { at } => format!("{} has written everything", who(at)),
         _ => return tcp_words(scenario, fact),
     })
 }

@@ -245,10 +245,7 @@ fn tell(found: &Found, lang: Lang) -> String {
 
 fn counterexample(found: &Found, example: &Counterexample, lang: Lang) -> String {
     let guarantee = example.guarantee.text().get(lang);
-    let harm = match &example.placement {
-        Some(placement) => words::placement(&example.scenario, placement, lang),
-        None => Text::new("nothing goes wrong", "没有任何故障").get(lang).to_owned(),
-    };
+    let harm = words::harm(example, lang);
     let changes = example.scenario.changes();
     let changes: Vec<String> =
         changes.iter().map(|(path, value)| format!("{path}={value}")).collect();

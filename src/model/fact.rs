@@ -8,6 +8,7 @@
 //! nobody holds any more and that was not delivered is lost.
 
 use crate::kernel::{Digest, SimTime};
+pub use crate::model::broker_fact::Resource;
 use crate::model::command::Node;
 use crate::model::group::GroupState;
 use crate::model::message::{ActorId, ChannelId, MsgId};
@@ -516,26 +517,6 @@ pub enum Fact {
     CommitRefused { at: ActorId, by: ActorId, partition: u8, offset: u64 },
 }
 
-/// What a broker runs out of.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-#[repr(u8)]
-pub enum Resource {
-    /// Memory above the watermark.
-    Memory,
-    /// Free disk space below the limit.
-    Disk,
-}
-
-impl Resource {
-    /// In words.
-    pub fn text(self) -> Text {
-        match self {
-            Resource::Memory => Text { en: "memory", zh: "内存" },
-            Resource::Disk => Text { en: "disk space", zh: "磁盘空间" },
-        }
-    }
-}
-
 /// Why a wire lost a packet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
@@ -665,26 +646,10 @@ impl Fact {
             Fact::Mended { channel: c } => [head(27, channel(c), 0), 0, 0],
             Fact::ControlLost { channel: c, back } => [head(28, channel(c), u64::from(back)), 0, 0],
             Fact::Changed { node: n, param } => [head(29, node(n), u64::from(param)), 0, 0],
-            Fact::Routed { msg, at, exchange, queue } => {
-                [head(60, actor(at), u64::from(exchange) | u64::from(queue) << 16), msg.0, 0]
-            }
-            Fact::Denied { by, at, queue, reads } => {
-                [head(61, actor(at), u64::from(queue) | u64::from(reads) << 16), actor(by), 0]
-            }
-            Fact::Audited { msg, by, at, reads } => {
-                [head(62, actor(at), u64::from(reads)), msg.0, actor(by)]
-            }
-            Fact::Alarm { at, resource, on } => {
-                [head(63, actor(at), resource as u64 | u64::from(on) << 8), 0, 0]
-            }
-            Fact::Excused { msg, cause, from, to } => {
-                [head(64, 0, cause as u64), msg.0, from.ns() ^ to.ns().rotate_left(32)]
-            }
-            Fact::Synced { at } => [head(65, actor(at), 0), 0, 0],
             Fact::DeadLettered { msg, at, why } => [head(41, actor(at), why as u64), msg.0, 0],
             Fact::Skipped { msg, at } => [head(50, actor(at), 0), msg.0, 0],
             Fact::Failed { msg, at } => [head(51, actor(at), 0), msg.0, 0],
-            _ => self.tcp_words(),
+            _ => self.broker_words().unwrap_or_else(|| self.tcp_words()),
         }
     }
 

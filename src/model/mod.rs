@@ -5,6 +5,7 @@
 
 pub mod actor;
 pub mod broker;
+mod broker_fact;
 pub mod channel;
 pub mod command;
 pub mod fact;

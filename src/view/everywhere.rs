@@ -4,7 +4,7 @@ use crate::model::command::Node;
 use crate::observe::{Guarantee, Verdict};
 use crate::param::{Lang, Text};
 use crate::view::numbers;
-use crate::world::everywhere::{Harm, Placement, Report, What};
+use crate::world::everywhere::{Counterexample, Harm, Placement, Report, Row, What};
 use crate::world::scenario::Scenario;
 
 /// Runs of one kind.
@@ -44,8 +44,10 @@ impl Line {
 pub fn lines(scenario: &Scenario, report: &Report, lang: Lang) -> Vec<Line> {
     let line = |guarantee: Guarantee| {
         let place = guarantee.index();
-        let rows = report.rows.iter().filter(|row| 0 < row.broken[place]);
-        let part = |row: &crate::world::everywhere::Row| Part {
+        let alone = report.base[place].is_broken();
+        // What breaks by itself breaks whatever goes wrong: that says nothing.
+        let rows = report.rows.iter().filter(|row| !alone && 0 < row.broken[place]);
+        let part = |row: &Row| Part {
             words: what(scenario, row.what, lang),
             n_broken: row.broken[place],
             n_runs: row.n_runs,
@@ -53,7 +55,7 @@ pub fn lines(scenario: &Scenario, report: &Report, lang: Lang) -> Vec<Line> {
         Line {
             guarantee,
             is_promised: scenario.promises.contains(&guarantee),
-            breaks_alone: report.base[place].is_broken(),
+            breaks_alone: alone,
             n_broken: report.broken(guarantee),
             parts: rows.map(part).collect(),
         }
@@ -71,7 +73,7 @@ pub fn tried(report: &Report, lang: Lang) -> String {
             format!("runs: {runs}, one for each thing that can go wrong at {places} instants")
         }
         (Lang::En, _) => {
-            format!("runs: {runs}, at every {every}th of {places} instants: the run is long")
+            format!("runs: {runs}, at one of {every} instants (of {places}): the run is long")
         }
         (Lang::Zh, 1) => format!("共 {runs} 次运行：在 {places} 个时刻上，每种故障各一次"),
         (Lang::Zh, _) => {
@@ -96,6 +98,14 @@ pub fn what(scenario: &Scenario, what: What, lang: Lang) -> String {
         What::Delivery => plain(Text::new("a delivery is lost", "投递丢失")),
         What::Acknowledgement => plain(Text::new("an acknowledgement is lost", "消费确认丢失")),
         What::Between => plain(Text::new("something between brokers is lost", "代理之间的包丢失")),
+    }
+}
+
+/// What goes wrong in a counterexample.
+pub fn harm(example: &Counterexample, lang: Lang) -> String {
+    match &example.placement {
+        Some(harm) => placement(&example.scenario, harm, lang),
+        None => Text::new("nothing goes wrong", "没有任何故障").get(lang).to_owned(),
     }
 }
 

@@ -12,6 +12,7 @@ pub mod charts;
 pub mod draw;
 pub mod ends;
 pub mod everywhere;
+pub mod findings;
 pub mod frame;
 pub mod frame_log;
 mod frame_tcp;

@@ -1,5 +1,7 @@
 //! What the reader can do. Components queue acts; the frame loop carries them out in order.
 
+use std::rc::Rc;
+
 use crate::kernel::SimTime;
 use crate::model::Command;
 use crate::param::Lang;
@@ -104,6 +106,10 @@ pub enum Act {
     Fit,
     /// The segments up to the shown instant as a file.
     Capture,
+    /// The search for what breaks guarantees has news, or ends.
+    Bench(Rc<str>),
+    /// The search ends.
+    CancelBench,
     /// The side column, on middle screens.
     Drawer(bool),
 }

@@ -9,6 +9,7 @@ use crate::view::Chosen;
 use crate::web::act::Act;
 use crate::web::editor::Editor;
 use crate::web::gallery::Gallery;
+use crate::web::guarantees::GuaranteesSheet;
 use crate::web::help::Help;
 use crate::web::icons::patterns;
 use crate::web::inspector::{Events, Inspector};
@@ -94,7 +95,7 @@ fn Page(props: &PageProps) -> Html {
                     { tracks(lab, readout) }
                 </main>
                 <LedgerBar lab={lab.clone()} {lang} ledger={readout.ledger}
-                    run={readout.run.clone()} />
+                    promises={readout.guarantees.in_short} run={readout.run.clone()} />
                 <Tabs lab={lab.clone()} {lang} tab={shell.tab} changed={readout.knobs.changed}
                     chosen={chosen_title(readout)} ladder=false />
                 { side(lab, readout) }
@@ -128,7 +129,8 @@ fn ladder_page(lab: &LabHandle, readout: &Readout, top: Html) -> Html {
             </main>
             <LadderPanel lab={lab.clone()} {lang} />
             <section class="through" aria-label={TIME.get(lang)}>{ drive(lab, readout) }</section>
-            <LedgerBar lab={lab.clone()} {lang} ledger={readout.ledger} run={readout.run.clone()} />
+            <LedgerBar lab={lab.clone()} {lang} ledger={readout.ledger}
+                promises={readout.guarantees.in_short} run={readout.run.clone()} />
             <Tabs lab={lab.clone()} {lang} tab={shell.tab} changed={readout.knobs.changed}
                 chosen={chosen_title(readout)} ladder=true />
             <aside class="side" aria-label={SIDE.get(lang)}>
@@ -203,6 +205,9 @@ fn sheet(lab: &LabHandle, readout: &Readout) -> Html {
     match readout.shell.sheet {
         Sheet::None => Html::default(),
         Sheet::Share => html! { <Share lab={lab.clone()} {lang} /> },
+        Sheet::Guarantees => html! {
+            <GuaranteesSheet lab={lab.clone()} {lang} shown={readout.guarantees.clone()} />
+        },
         Sheet::Editor => html! { <Editor lab={lab.clone()} {lang} /> },
         Sheet::Options(host) => html! {
             <OptionsSheet lab={lab.clone()} {lang} {host} knobs={readout.knobs.clone()} />
@@ -253,7 +258,7 @@ fn EmbedPage(props: &EmbedProps) -> Html {
             }
             if parts.ledger {
                 <LedgerBar lab={lab.clone()} {lang} ledger={readout.ledger}
-                    run={readout.run.clone()} />
+                    promises={readout.guarantees.in_short} run={readout.run.clone()} />
             }
             { spoken(readout) }
         </div>

@@ -5,6 +5,8 @@
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::kernel::SimTime;
+use crate::view::findings::Search;
+use crate::web::bench;
 use crate::web::dom;
 use crate::world::link::Link;
 use crate::world::preset;
@@ -46,6 +48,29 @@ pub fn run_link(link: &str) -> String {
 fn run(session: &mut Session, until: SimTime) -> String {
     while !session.advance(until, CHUNK) && session.stopped().is_none() {}
     format!("{:016x}", session.fingerprint())
+}
+
+/// *Crash everywhere* in a worker; `static/worker.js` drives it.
+#[wasm_bindgen]
+pub struct CrashSearch(Option<Search>);
+
+#[wasm_bindgen]
+impl CrashSearch {
+    /// A search of what a link opens.
+    #[wasm_bindgen(constructor)]
+    pub fn new(link: &str) -> CrashSearch {
+        CrashSearch(bench::search_of(link))
+    }
+
+    /// Goes on for a while; `true`: it is over.
+    pub fn step(&mut self) -> bool {
+        self.0.as_mut().is_none_or(|search| search.step(bench::WORKER_EVENTS))
+    }
+
+    /// What the page is told: how far it is, or what was found.
+    pub fn news(&self, is_over: bool) -> String {
+        self.0.as_ref().map_or_else(String::new, |search| bench::news(search, is_over))
+    }
 }
 
 /// Replaces the waiting paragraph by the page. Called once by `static/boot.js`.

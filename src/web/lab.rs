@@ -16,6 +16,7 @@ use crate::view::ladder::{Sight, Window, source};
 use crate::web::act::Act;
 use crate::web::address::{self, Visit};
 use crate::web::ahead::Ahead;
+use crate::web::bench::Bench;
 use crate::web::capture;
 use crate::web::cures::{Cure, Cures};
 use crate::web::reading::value_now;
@@ -85,6 +86,8 @@ pub struct Lab {
     pub ahead: Ahead,
     /// What would have helped the message that is shown.
     pub cures: Cures,
+    /// What breaks guarantees.
+    pub bench: Bench,
     /// How many scenarios were opened.
     pub n_runs: u64,
     /// The stretch of time that the ladder shows.
@@ -151,6 +154,7 @@ impl Lab {
             notices: Vec::new(),
             ahead: Ahead::default(),
             cures: Cures::default(),
+            bench: Bench::default(),
             n_runs: 0,
             sight: Cell::new(None),
             stretch: Cell::new(None),
@@ -220,6 +224,9 @@ impl Lab {
 
     /// Looks ahead for a part of a frame; true: there is more to do.
     pub fn look_ahead(&mut self) -> bool {
+        if self.bench.work() {
+            return true;
+        }
         if self.ahead.work(&self.session) {
             return true;
         }
@@ -323,6 +330,7 @@ impl Lab {
     pub fn carry_out(&mut self, act: Act) -> Trail {
         if changes_run(&act) {
             self.ahead.forget();
+            self.bench.forget();
         }
         match act {
             Act::Toggle if self.shell.steps => self.step(1),
@@ -372,6 +380,8 @@ impl Lab {
     fn change_shell(&mut self, act: Act) -> Trail {
         let shell = &mut self.shell;
         match act {
+            Act::Bench(news) => self.bench.hear(&news),
+            Act::CancelBench => self.bench.forget(),
             Act::Dismiss(id) => self.notices.retain(|notice| notice.id != id),
             Act::Lang(lang) => shell.set_lang(lang),
             Act::Theme(theme) => shell.set_theme(theme),

@@ -10,7 +10,7 @@ use crate::view::numbers;
 use crate::web::act::Act;
 use crate::web::icons::{Icon, glyph, sized};
 use crate::web::lab::LabHandle;
-use crate::web::readout::{Ledger, Run};
+use crate::web::readout::{InShort, Ledger, Run};
 
 const LEDGER: Text = Text::new("Ledger", "账目");
 const SENT: Text = Text::new("sent", "已发送");
@@ -38,6 +38,8 @@ pub struct LedgerProps {
     pub lang: Lang,
     /// The counts.
     pub ledger: Ledger,
+    /// The promises, in short.
+    pub promises: InShort,
     /// Seed and fingerprint.
     pub run: Run,
 }
@@ -45,7 +47,7 @@ pub struct LedgerProps {
 /// The ledger bar.
 #[component]
 pub fn LedgerBar(props: &LedgerProps) -> Html {
-    let LedgerProps { lab, lang, ledger, run } = props;
+    let LedgerProps { lab, lang, ledger, promises, run } = props;
     let lang = *lang;
     let sign = |sign: &'static str| html! { <span class="sign" aria-hidden="true">{ sign }</span> };
     let entry = |before: Html, shape: Option<Glyph>, word: Text, n: u64| {
@@ -70,6 +72,7 @@ pub fn LedgerBar(props: &LedgerProps) -> Html {
                 { entry(none(), Some(Glyph::Again), REDELIVERED, ledger.redelivered) }
                 { entry(none(), None, REORDERED, ledger.reordered) }
             </dl>
+            { crate::web::guarantees::button(lab, lang, *promises) }
             <span class="grow"></span>
             <div class="run">
                 <Seed lab={lab.clone()} {lang} seed={run.seed.clone()} />

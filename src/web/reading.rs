@@ -9,6 +9,7 @@ use crate::view::caption::{self, tell};
 use crate::view::inspect::{Inspection, Step, Subject, cast_of, inspect};
 use crate::view::words::Cast;
 use crate::view::{Chosen, Look, Theme, numbers};
+use crate::web::guarantees;
 use crate::web::lab::Lab;
 use crate::web::readout::{
     Clock, Control, Group, Knob, Knobs, Ledger, Mark, MarkKind, Notice, Readout, Run, Story, Try,
@@ -25,6 +26,8 @@ const SPOKEN_MS: f64 = 2_000.0;
 const TICK_MS: f64 = 1_000.0;
 /// Events in the list of the newest.
 const EVENTS: usize = 30;
+/// Events of a run that is told again for a message that is gone.
+const MOST_RETOLD: u64 = 300_000;
 /// Most facts of a story.
 const STORY: usize = 200;
 /// Marks on the scrubber.
@@ -72,6 +75,7 @@ impl Reading {
             cures: cures(lab, &chosen).into(),
             chosen: Rc::new(chosen),
             ledger: ledger(session),
+            guarantees: Rc::new(guarantees::read(lab)),
             ladder: lab.has_ladder(),
             run: run(lab),
             notices: notices(lab).into(),
@@ -115,7 +119,10 @@ impl Reading {
         let session = &lab.session;
         let Chosen::Message(msg) = lab.chosen else { return &[] };
         let first = session.seen().trace.facts().next().map(|(at, _)| *at);
-        let born = session.seen().accounts.get(msg).map(|account| account.born);
+        let held = session.seen().accounts.get(msg).map(|account| account.born);
+        // Of a message that nobody holds any more it is not known when it began.
+        let is_short = session.events() < MOST_RETOLD;
+        let born = held.or_else(|| is_short.then_some(SimTime::ZERO));
         let forgotten = first.zip(born).is_some_and(|(first, born)| born < first);
         if !forgotten || lab.playing {
             return &[];

@@ -6,8 +6,10 @@
 use std::rc::Rc;
 
 use crate::kernel::SimTime;
+use crate::observe::Verdict;
 use crate::view::inspect::{Inspection, Step};
 use crate::web::act::Act;
+use crate::web::bench::Shown;
 use crate::web::shell::Shell;
 
 /// Everything that the components show.
@@ -31,6 +33,8 @@ pub struct Readout {
     pub cures: Rc<[Try]>,
     /// The ledger line.
     pub ledger: Ledger,
+    /// Which guarantees hold.
+    pub guarantees: Rc<Guarantees>,
     /// Whether there is a ladder.
     pub ladder: bool,
     /// Seed and fingerprint.
@@ -171,6 +175,56 @@ pub struct Ledger {
     pub redelivered: u64,
     /// Overtaken.
     pub reordered: u64,
+}
+
+/// The promises of the document, in short.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct InShort {
+    /// How many there are.
+    pub n_promises: u32,
+    /// How many are broken.
+    pub n_broken: u32,
+    /// Whether only the end will tell of one.
+    pub is_open: bool,
+}
+
+/// One guarantee at the shown instant.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Promise {
+    /// Its name.
+    pub name: String,
+    /// Whether the document promises it.
+    pub is_promised: bool,
+    /// Whether it holds.
+    pub verdict: Verdict,
+    /// The same in words.
+    pub words: String,
+}
+
+/// Messages of one kind.
+#[derive(Clone, PartialEq, Debug)]
+pub struct IdList {
+    /// What they have in common.
+    pub title: String,
+    /// The newest: number, and when and why.
+    pub ids: Vec<(u64, String)>,
+    /// How many there were before.
+    pub n_before: u64,
+}
+
+/// Everything on the sheet of guarantees; empty but for `in_short` while it is closed.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Guarantees {
+    /// For the ledger bar.
+    pub in_short: InShort,
+    /// All guarantees.
+    pub all: Vec<Promise>,
+    /// The account book: name and coins.
+    pub book: Vec<(String, u64)>,
+    /// Lost, duplicated, reordered, redelivered.
+    pub lists: Vec<IdList>,
+    /// The search for what breaks them.
+    pub search: Shown,
 }
 
 /// A change that was tried.

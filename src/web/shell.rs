@@ -46,6 +46,8 @@ pub enum Sheet {
     Editor,
     /// The `lwipopts.h` of the host at this place of the scenario's.
     Options(u16),
+    /// Which guarantees hold, and what breaks them.
+    Guarantees,
 }
 
 /// What a narrow screen shows below the stage.

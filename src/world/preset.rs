@@ -34,6 +34,7 @@ pub const ALL: &[Preset] = presets![
     "offline-consumer",
     "async-order",
     "fanout-copies",
+    "topic-exchange",
     "consumer-crash-redelivery",
     "lost-and-retried",
     "head-of-line-ttl",
@@ -78,6 +79,7 @@ pub const ALL: &[Preset] = presets![
     "pool-exhausted",
     "rx-stall",
     "sensor-to-broker",
+    "memory-alarm",
 ];
 
 /// The preset of that id.

@@ -234,10 +234,10 @@ fn hash_names(files: &mut BTreeMap<String, Vec<u8>>) -> Outcome<Vec<String>> {
     Ok(first_load)
 }
 
-/// What `href="./x"` and `src="./x"` name in a page, each once.
+/// What `href="./x"`, `src="./x"` and `data-worker="./x"` name in a page, each once.
 fn addresses(page: &str) -> Vec<String> {
     let mut named = Vec::new();
-    for start in ["href=\"./", "src=\"./"] {
+    for start in ["href=\"./", "src=\"./", "data-worker=\"./"] {
         for rest in page.split(start).skip(1) {
             let name = rest.split('"').next().unwrap_or("").to_owned();
             if !name.is_empty() && !named.contains(&name) {

@@ -555,11 +555,11 @@ fn why_of(why: DropReason) -> Why {
     match why {
         DropReason::MaxLength => Why::Oldest,
         DropReason::QueueFull => Why::Refused,
-        DropReason::Unroutable | DropReason::Circle => Why::Unroutable,
+        DropReason::Unroutable | DropReason::Circle | DropReason::QueueDeleted => Why::Unroutable,
         DropReason::Expired => Why::Expired,
         DropReason::DeliveryLimit => Why::TooOften,
         DropReason::Restarted => Why::Crash,
         DropReason::Rejected => Why::Bad,
-        DropReason::Purged | DropReason::QueueDeleted | DropReason::RolledBack => Why::Refused,
+        DropReason::Purged | DropReason::RolledBack => Why::Refused,
     }
 }

@@ -104,9 +104,10 @@ impl Calls {
         self.published.clear();
     }
 
-    /// How many requests wait for others.
-    pub fn n_open(&self) -> u32 {
-        self.open.len() as u32
+    /// Requests that wait for others, and copies that wait for their channel.
+    pub fn n_held(&self) -> u64 {
+        let unsent = self.open.iter().filter(|call| !call.is_sent).count();
+        (self.open.len() + unsent) as u64
     }
 
     /// Sends a copy of the request to the way that it is to go now.

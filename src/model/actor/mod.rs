@@ -444,7 +444,7 @@ impl Actor {
                 a.parts.n_held() + (a.workers.buffer.len() + a.outgoing.len()) as u64
             }
             Actor::Requester(a) => a.clients.len() as u64,
-            Actor::Responder(a) => a.workers.buffer.len() as u64 + u64::from(a.calls.n_open()),
+            Actor::Responder(a) => a.workers.buffer.len() as u64 + a.calls.n_held(),
             Actor::Script(_) => 0,
             Actor::LogProducer(a) => u64::from(a.n_held),
             Actor::LogBroker(a) => a.n_held(),

@@ -1,7 +1,8 @@
 //! The responder: works on requests, so many at once, asks others if the document says so, and
 //! answers.
 //!
-//! What it asks of others is in `calls.rs`. It leaves out priorities, batching and refusing under load. Read `docs/models/requester.md`.
+//! What it asks of others is in `calls.rs`. It leaves out priorities, batching and refusing under
+//! load. Read `docs/models/requester.md`.
 
 use crate::kernel::{SimSpan, SimTime};
 use crate::model::actor::calls::Calls;

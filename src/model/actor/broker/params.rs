@@ -156,7 +156,8 @@ params! {
             help ("Memory of the broker; 0 B: as much as it likes.", "代理的内存；0 B 表示不限。"),
             source "RabbitMQ, memory alarms";
         /// Above this part of it, publishers are blocked.
-        watermark: Ppm = Ppm(400_000), range Ppm(1) => Ppm(1_000_000), step Ppm(10_000), applies live,
+        watermark: Ppm = Ppm(400_000), range Ppm(1) => Ppm(1_000_000), step Ppm(10_000),
+            applies live,
             name ("Memory watermark", "内存高水位"),
             help ("Above this part of the memory nothing is read from publishers.",
                 "内存用量超过此比例时，不再读取发布者。"),

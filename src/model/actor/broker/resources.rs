@@ -295,7 +295,9 @@ impl BrokerActor {
         match shortage {
             Some(resource) => {
                 if before.is_none() {
-                    self.resources.since = cx.now();
+                    // An alarm that comes again at once is one alarm.
+                    let last = self.resources.last_alarm.filter(|(_, to)| *to == cx.now());
+                    self.resources.since = last.map_or(cx.now(), |(from, _)| from);
                 }
                 cx.fact(Fact::Alarm { at: cx.me, resource, on: true });
             }
