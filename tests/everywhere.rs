@@ -120,7 +120,8 @@ fn crash_everywhere_finds_what_the_matrix_says_in_every_setting() {
 #[test]
 fn a_broker_that_takes_the_consumer_for_dead_delivers_again() {
     // It stands still after the effect, for longer than the broker waits.
-    let still = "[[fault]]\nat = \"113ms\"\ndo = \"pause\"\nactor = \"consumer\"\nfor = \"200ms\"\n";
+    let still =
+        "[[fault]]\nat = \"113ms\"\ndo = \"pause\"\nactor = \"consumer\"\nfor = \"200ms\"\n";
     for setting in Setting::all() {
         let report = everywhere(&small(setting, still));
         let base = |guarantee: Guarantee| report.base[guarantee.index()].is_broken();

@@ -1,6 +1,7 @@
 //! The presets about guarantees: their figures, exact where they are exact, and what becomes of
 //! their promises wherever something goes wrong.
 
+use inflight::kernel::{SimSpan, SimTime};
 use inflight::model::actor::Actor;
 use inflight::model::fact::Fact;
 use inflight::model::message::MsgId;
@@ -10,7 +11,6 @@ use inflight::world::link::{Link, Source};
 use inflight::world::preset;
 use inflight::world::scenario::Scenario;
 use inflight::world::session::{Session, Watch};
-use inflight::kernel::{SimSpan, SimTime};
 
 fn open(id: &str) -> Scenario {
     preset::find(id).expect("a preset").open()
@@ -131,9 +131,8 @@ fn what_is_sent_again_takes_effect_once() {
 fn a_poison_message_never_ends_without_a_limit_and_dies_after_four_deliveries_with_one() {
     let deliveries = |scenario: &Scenario| {
         let facts = facts(scenario);
-        let of_bad = facts
-            .iter()
-            .filter(|(_, fact)| matches!(fact, Fact::Dispatched { msg: MsgId(1), .. }));
+        let of_bad =
+            facts.iter().filter(|(_, fact)| matches!(fact, Fact::Dispatched { msg: MsgId(1), .. }));
         of_bad.count()
     };
     let for_ever = open("poison-message");
@@ -239,12 +238,23 @@ fn the_smallest_counterexample_has_one_message_and_its_link_opens_it() {
     let mut shrink = Shrink::new(&scenario, &[], Options::default(), guarantee, None);
     while !shrink.step(100_000) {}
     let found = shrink.found().expect("it breaks");
-    assert_eq!(found.scenario.params().iter().find(|s| s.path == "producer.limit").map(|s| s.value.ordinal()), Some(1));
+    assert_eq!(
+        found
+            .scenario
+            .params()
+            .iter()
+            .find(|s| s.path == "producer.limit")
+            .map(|s| s.value.ordinal()),
+        Some(1)
+    );
     let link = found.link(Source::Preset("at-least-once-duplicate".into())).write();
     let (link, notices) = Link::parse(&link);
     assert!(notices.is_empty(), "{notices:?}");
     let opened = link.open().expect("it opens");
-    let log = opened.log.iter().map(|(at, command)| inflight::world::Logged { at: *at, command: command.clone() });
+    let log = opened
+        .log
+        .iter()
+        .map(|(at, command)| inflight::world::Logged { at: *at, command: command.clone() });
     let mut session = Session::with_log(opened.scenario.clone(), Watch::All, log.collect());
     session.seek(opened.shown);
     assert!(opened.compare(session.fingerprint()).is_none(), "the same run");

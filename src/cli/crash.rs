@@ -18,9 +18,7 @@ use crate::kernel::SimSpan;
 use crate::observe::Guarantee;
 use crate::param::{Lang, Text, parse_span};
 use crate::view::{everywhere as words, numbers};
-use crate::world::everywhere::{
-    Counterexample, Everywhere, MOST_EVENTS, Options, Report, Shrink,
-};
+use crate::world::everywhere::{Counterexample, Everywhere, MOST_EVENTS, Options, Report, Shrink};
 use crate::world::link::Source;
 use crate::world::scenario::Scenario;
 use crate::world::session::Logged;
@@ -86,8 +84,7 @@ pub fn crash(args: &CrashArgs) -> Result<ExitCode, String> {
     let opened = start.opened;
     let log: Vec<Logged> =
         opened.log.into_iter().map(|(at, command)| Logged { at, command }).collect();
-    let options =
-        Options { restart: args.restart, most_events: args.events, ..Options::default() };
+    let options = Options { restart: args.restart, most_events: args.events, ..Options::default() };
     let threads = args.threads.unwrap_or_else(|| {
         thread::available_parallelism().map_or(1, |n| n.get() as u64).min(MOST_THREADS)
     });
@@ -257,11 +254,8 @@ fn counterexample(found: &Found, example: &Counterexample, lang: Lang) -> String
         Lang::En => format!("Smallest run that breaks “{guarantee}”"),
         Lang::Zh => format!("打破“{guarantee}”的最小一例"),
     };
-    let settings = if changes.is_empty() {
-        String::new()
-    } else {
-        format!("  {}\n", changes.join(" "))
-    };
+    let settings =
+        if changes.is_empty() { String::new() } else { format!("  {}\n", changes.join(" ")) };
     format!("\n{head}\n  {harm}\n{settings}  {BASE}{link}\n")
 }
 
@@ -269,9 +263,9 @@ fn counterexample(found: &Found, example: &Counterexample, lang: Lang) -> String
 fn object(found: &Found) -> String {
     let Found { scenario, report, .. } = found;
     let line = |line: &words::Line| {
-        let parts = line.parts.iter().map(|part| {
-            json!({ "what": part.words, "broken": part.n_broken, "runs": part.n_runs })
-        });
+        let parts = line.parts.iter().map(
+            |part| json!({ "what": part.words, "broken": part.n_broken, "runs": part.n_runs }),
+        );
         json!({
             "guarantee": line.guarantee.key(),
             "promised": line.is_promised,

@@ -65,9 +65,10 @@ impl Why {
             Why::TooOften => Text { en: "delivered too often", zh: "投递次数过多" },
             Why::Bad => Text { en: "no work can be done on it", zh: "无法处理" },
             Why::Returned => Text { en: "came back to its sender", zh: "退回发送方" },
-            Why::TakenAsDone => {
-                Text { en: "recorded as done, but not done", zh: "已登记为完成，实际未完成" }
-            }
+            Why::TakenAsDone => Text {
+                en: "recorded as done, but not done",
+                zh: "已登记为完成，实际未完成",
+            },
         }
     }
 }

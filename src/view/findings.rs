@@ -144,8 +144,7 @@ impl Search {
         let report = self.runs.report();
         let by_itself = report.base[guarantee.index()].is_broken();
         let first = if by_itself { None } else { report.first[guarantee.index()] };
-        self.shrink =
-            Some(Shrink::new(&self.scenario, &self.log, self.options, guarantee, first));
+        self.shrink = Some(Shrink::new(&self.scenario, &self.log, self.options, guarantee, first));
         false
     }
 

@@ -5,11 +5,11 @@
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::kernel::SimTime;
+use crate::view::findings::Search;
+use crate::web::bench;
 use crate::web::dom;
 use crate::world::link::Link;
 use crate::world::preset;
-use crate::view::findings::Search;
-use crate::web::bench;
 use crate::world::session::{Logged, Session, Watch};
 
 /// Events between two looks at whether the run is over.

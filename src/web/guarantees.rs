@@ -9,7 +9,7 @@ use crate::model::MsgId;
 use crate::observe::{Entry, Guarantee, Verdict};
 use crate::param::{Lang, Text};
 use crate::view::draw::Glyph;
-use crate::view::findings::{FoundLine, Findings};
+use crate::view::findings::{Findings, FoundLine};
 use crate::view::{Chosen, everywhere as words, numbers};
 use crate::web::act::Act;
 use crate::web::bench::{self, Shown};

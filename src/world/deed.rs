@@ -253,9 +253,17 @@ mod tests {
     fn a_wrong_deed_names_what_is_allowed() {
         let hint = Deed::parse("crsh:consumer").expect_err("refused").hint;
         assert_eq!(hint.as_deref(), Some("crash"));
-        for bad in
-            ["", "crash", "crash:", "crash:a:b", "drop:path:0", "lose:path:x", "slow:a", "slow:a:0%", "set:a.b"]
-        {
+        for bad in [
+            "",
+            "crash",
+            "crash:",
+            "crash:a:b",
+            "drop:path:0",
+            "lose:path:x",
+            "slow:a",
+            "slow:a:0%",
+            "set:a.b",
+        ] {
             assert!(Deed::parse(bad).is_err(), "{bad}");
         }
     }

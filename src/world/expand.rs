@@ -335,10 +335,8 @@ impl Scenario {
         if let Deed::Set { path, value } = deed {
             return self.set_commands(path, value);
         }
-        let to_channel = matches!(
-            deed,
-            Deed::Cut(_) | Deed::Mend(_) | Deed::Drop { .. } | Deed::Lose { .. }
-        );
+        let to_channel =
+            matches!(deed, Deed::Cut(_) | Deed::Mend(_) | Deed::Drop { .. } | Deed::Lose { .. });
         let fits = |target: &Target| match target {
             Target::Actor(_) | Target::Group(_) => !to_channel,
             Target::Channel(_) | Target::Bundle(_) => to_channel,

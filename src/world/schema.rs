@@ -7,8 +7,8 @@ use crate::model::actor::ActorParams;
 use crate::model::channel::ChannelParams;
 use crate::model::channel::tcp::WireParams;
 use crate::model::host::{HostParams, PROFILES};
-use crate::param::{Kind, Spec, Value};
 use crate::observe::Guarantee;
+use crate::param::{Kind, Spec, Value};
 use crate::world::deed::Deed;
 use crate::world::draft::{COUNT, MAX_ACTORS, MAX_CHANNELS, MAX_FAULTS, MAX_HOSTS, MAX_KNOBS};
 

@@ -539,8 +539,6 @@ fn why_of(why: DropReason) -> Why {
         DropReason::DeliveryLimit => Why::TooOften,
         DropReason::Restarted => Why::Crash,
         DropReason::Rejected => Why::Bad,
-        DropReason::Purged
-        | DropReason::QueueDeleted
-        | DropReason::RolledBack => Why::Refused,
+        DropReason::Purged | DropReason::QueueDeleted | DropReason::RolledBack => Why::Refused,
     }
 }

@@ -51,9 +51,10 @@ impl Runner {
     /// Runs one event or one entry of the log; `false`: nothing comes before the end.
     pub fn step(&mut self) -> bool {
         let next = self.world.next_event();
-        let due = self.log.get(self.n_applied).filter(|entry| {
-            entry.at <= self.until && next.is_none_or(|next| entry.at < next)
-        });
+        let due = self
+            .log
+            .get(self.n_applied)
+            .filter(|entry| entry.at <= self.until && next.is_none_or(|next| entry.at < next));
         if let Some(entry) = due {
             self.world.stand_at(entry.at);
             // What cannot be done any more does nothing, as in a session.

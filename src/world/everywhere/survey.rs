@@ -134,9 +134,7 @@ impl Survey {
     pub fn what(&self, harm: &Harm) -> What {
         match *harm {
             Harm::Crash(actor) => What::Crash(actor),
-            Harm::Lose { channel, back, .. } => {
-                self.lanes[channel.index() * 2 + usize::from(back)]
-            }
+            Harm::Lose { channel, back, .. } => self.lanes[channel.index() * 2 + usize::from(back)],
         }
     }
 
