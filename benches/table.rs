@@ -1,7 +1,8 @@
 //! Runs the models and prints one line for each: name, size, events, ns per event, check.
 //!
 //! `cargo bench --bench table` runs all, `-- INDEX EVENTS` one of them, `-- list` names them, and
-//! `-- seeks N` prints the ms that each of N seeks took.
+//! `-- seeks N` prints the ms that each of N seeks took; `-- crash N` breaks a scenario of some 200
+//! events everywhere, N times, and prints runs, events and ms of each.
 //! `cargo xtask bench` calls it and sets its figures beside those of other simulators. Times are
 //! of the processor where the system tells them, so other work on the machine disturbs less.
 
@@ -11,6 +12,7 @@ mod models;
 
 use std::time::Instant;
 
+use models::crash;
 use models::seeks::Seeks;
 use models::{CASES, Case, make};
 
@@ -42,6 +44,16 @@ fn measure_seeks(n: u32) {
     }
 }
 
+fn measure_crash(n: u32) {
+    let scenario = crash::scenario();
+    for _ in 0..n {
+        let start = Instant::now();
+        let before = processor_ns(start);
+        let (n_runs, n_events) = crash::everywhere(&scenario);
+        println!("{n_runs} {n_events} {:.3}", (processor_ns(start) - before) as f64 / 1e6);
+    }
+}
+
 fn main() -> Result<(), std::num::ParseIntError> {
     // Cargo adds `--bench`.
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
@@ -51,6 +63,7 @@ fn main() -> Result<(), std::num::ParseIntError> {
             CASES.iter().for_each(|case| println!("{} {}", case.name, case.n))
         }
         [seeks, n] if seeks == "seeks" => measure_seeks(n.parse()?),
+        [crash, n] if crash == "crash" => measure_crash(n.parse()?),
         [index, n_events @ ..] => {
             let n_events = n_events.first().map_or(Ok(EVENTS), |n| n.parse())?;
             measure(CASES[index.parse::<usize>()?], n_events);

@@ -18,6 +18,7 @@
 
 mod bulk;
 mod hold;
+pub mod crash;
 pub mod seeks;
 mod stations;
 mod timers;

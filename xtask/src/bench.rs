@@ -71,8 +71,10 @@ pub fn run(args: &[&str]) -> Outcome {
     let what = format!("{rounds} rounds of {} models in {} programs", cases.len(), programs.len());
     let figures = step(&what, || Ok(measure(&programs, &cases, rounds)))?;
     let seeks = step("seeks", || Ok(seeks(&native, in_wasm.as_deref())))?;
+    let crashes = step("crash everywhere", || Ok(crashes(&native)))?;
     print_table(&programs, &cases, &figures);
     print_seeks(&seeks);
+    print_crashes(&crashes);
     Ok(())
 }
 
@@ -95,6 +97,32 @@ fn seeks(native: &Path, module: Option<&Path>) -> Vec<(&'static str, Vec<f64>)> 
         take("in node", output(&mut node));
     }
     timed
+}
+
+/// Ms that *crash everywhere* may take for a scenario of 200 events, on one core.
+const CRASH_LIMIT_MS: f64 = 1_000.0;
+
+/// Runs, events of the undisturbed one, and ms of each time that everything was broken.
+fn crashes(native: &Path) -> Vec<(u64, u64, f64)> {
+    let lines = output(command(native).args(["crash", "5"])).unwrap_or_default();
+    let line = |line: &str| {
+        let mut words = line.split(' ');
+        let (n_runs, n_events) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+        Some((n_runs, n_events, words.next()?.parse().ok()?))
+    };
+    let mut timed: Vec<(u64, u64, f64)> = lines.lines().filter_map(line).collect();
+    timed.sort_by(|a, b| a.2.total_cmp(&b.2));
+    timed
+}
+
+fn print_crashes(timed: &[(u64, u64, f64)]) {
+    println!("\n| crash everywhere, natively on one core | runs | events | ms (median) | limit |");
+    println!("|---|--:|--:|--:|--:|");
+    if let Some((n_runs, n_events, ms)) = timed.get(timed.len() / 2) {
+        println!(
+            "| a scenario of {n_events} events | {n_runs} | {n_events} | {ms:.1} | {CRASH_LIMIT_MS} |"
+        );
+    }
 }
 
 fn print_seeks(timed: &[(&'static str, Vec<f64>)]) {

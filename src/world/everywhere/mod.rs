@@ -210,11 +210,11 @@ impl Everywhere {
             self.branch = Some((placement, Box::new(run)));
             return 1;
         }
-        self.to_next_moment()
+        self.reach_next_moment()
     }
 
     /// Brings the trunk to the next place and lists what can go wrong there.
-    fn to_next_moment(&mut self) -> u64 {
+    fn reach_next_moment(&mut self) -> u64 {
         let Some(moment) = self.survey.moments.get(self.n_moments as usize) else {
             self.is_done = true;
             return 1;

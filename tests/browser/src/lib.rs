@@ -12,6 +12,8 @@ mod accessible;
 #[cfg(test)]
 mod embedding;
 #[cfg(test)]
+mod guarantees;
+#[cfg(test)]
 mod ladder;
 #[cfg(test)]
 mod links;
