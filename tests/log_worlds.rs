@@ -279,7 +279,7 @@ fn a_log_works_over_tcp_too() {
     let text = r#"
         format = 1
         id = "log-over-tcp"
-        until = "20s"
+        until = "30s"
         [[actor]]
         id = "producer"
         kind = "log-producer"
@@ -297,6 +297,8 @@ fn a_log_works_over_tcp_too() {
         count = 2
         group = "orders"
         service = "1ms"
+        session = "3s"
+        heartbeat = "1s"
         start = "earliest"
         commit = "after-batch"
         [[channel]]
@@ -310,12 +312,12 @@ fn a_log_works_over_tcp_too() {
         from = "log"
         to = "consumer"
         [[fault]]
-        at = "6s"
+        at = "9s"
         do = "crash"
         actor = "consumer-1"
         for = "500ms"
         [[fault]]
-        at = "8s"
+        at = "7s"
         do = "crash"
         actor = "log.2"
         for = "1s"
@@ -325,8 +327,7 @@ fn a_log_works_over_tcp_too() {
     let mut seen = Seen::new(scenario.until);
     loop {
         for (at, fact) in world.ground.facts.fresh.drain(..) {
-            let segment = None;
-            seen.take_with(at, fact, segment);
+            seen.take(at, fact);
         }
         if !world.step(scenario.until) {
             break;

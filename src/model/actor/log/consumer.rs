@@ -46,6 +46,8 @@ pub struct LogConsumer {
     ask_again_at: Option<SimTime>,
     /// Whether a poll waits for records.
     is_waiting: bool,
+    /// Joins and syncs so far.
+    n_asked: u32,
     /// A commit by hand that is on its way out: when it is written, partition and offset.
     committing: Option<(SimTime, u8, u64)>,
     /// Until then no work begins: a commit is made first.
@@ -69,6 +71,7 @@ impl LogConsumer {
             deferred: Vec::new(),
             ask_again_at: None,
             is_waiting: false,
+            n_asked: 0,
             committing: None,
             pause_until: None,
             outputs: Vec::new(),
@@ -97,8 +100,10 @@ impl LogConsumer {
     pub fn on_message(&mut self, cx: &mut Ctx<'_>, parcel: Parcel) {
         match parcel {
             Parcel::Log(LogParcel::Fetched(record)) => return self.on_fetched(cx, record),
-            Parcel::Log(LogParcel::Nothing { number }) => self.on_nothing(cx, number),
-            Parcel::Log(LogParcel::Group(answer)) => self.on_answer(cx, answer),
+            Parcel::Log(LogParcel::Nothing { number, again }) => {
+                self.on_nothing(cx, number, again);
+            }
+            Parcel::Log(LogParcel::Group { number, answer }) => self.on_answer(cx, number, answer),
             Parcel::Log(LogParcel::Topic { n_partitions }) => {
                 self.n_partitions = u32::from(n_partitions);
                 let now = cx.now();
@@ -111,7 +116,10 @@ impl LogConsumer {
                 self.on_fetch_lost(cx);
             }
             Parcel::Opened => {
-                self.is_connected = true;
+                if std::mem::replace(&mut self.is_connected, true) {
+                    // The first connection: what was said before it stands in its line.
+                    return;
+                }
                 self.on_fetch_lost(cx);
                 let (now, is_idle) = (cx.now(), !self.is_working());
                 if let Some(member) = self.member.as_mut().filter(|_| is_idle) {
@@ -292,7 +300,9 @@ impl LogConsumer {
         let parcel = match request {
             Request::Join(join) => {
                 let ms = |span: SimSpan| u32::try_from(span.as_ns() / 1_000_000).unwrap_or(u32::MAX);
+                self.n_asked += 1;
                 LogParcel::Join(JoinRequest {
+                    number: self.n_asked,
                     serial: join.member.map_or(0, serial),
                     is_static: join.instance.is_some(),
                     session_ms: ms(join.session),
@@ -304,7 +314,8 @@ impl LogConsumer {
             }
             Request::Sync { member, generation, .. } => {
                 let by = Some(self.params.division());
-                LogParcel::Sync { serial: member.serial, generation, by }
+                self.n_asked += 1;
+                LogParcel::Sync { number: self.n_asked, serial: member.serial, generation, by }
             }
             Request::Heartbeat { member, generation } => {
                 LogParcel::Heartbeat { serial: member.serial, generation }
@@ -320,7 +331,7 @@ impl LogConsumer {
         cx.write(0, Parcel::Log(parcel), false);
     }
 
-    fn on_answer(&mut self, cx: &mut Ctx<'_>, answer: GroupAnswer) {
+    fn on_answer(&mut self, cx: &mut Ctx<'_>, number: u32, answer: GroupAnswer) {
         // Its number among the broker's clients is the broker's business.
         let client = 0;
         let answer = match answer {
@@ -332,7 +343,6 @@ impl LogConsumer {
             }
             GroupAnswer::JoinRefused(error) => Answer::Join(Err(error)),
             GroupAnswer::Synced(answer) => {
-                self.ask_again_at = None;
                 Answer::Sync(answer.map(|set| partitions_of(set).map(partition).collect()))
             }
             GroupAnswer::Heartbeat(answer) => Answer::Heartbeat(answer),
@@ -341,10 +351,16 @@ impl LogConsumer {
         };
         let asks_id = matches!(answer, Answer::Join(Err(GroupError::MemberIdRequired(_))));
         let is_join = matches!(answer, Answer::Join(_) | Answer::Sync(_));
+        if is_join && number != self.n_asked {
+            return;
+        }
         if is_join && !asks_id && self.is_working() {
             // They are looked at inside a poll.
             self.deferred.push(answer);
             return;
+        }
+        if matches!(answer, Answer::Sync(_)) {
+            self.ask_again_at = None;
         }
         let now = cx.now();
         let Some(member) = &mut self.member else { return };
