@@ -56,7 +56,9 @@ fn done(facts: &Facts) -> BTreeMap<MsgId, u32> {
     let mut done = BTreeMap::new();
     for (_, fact) in facts {
         match fact {
-            Fact::Sent { msg, .. } | Fact::Copied { msg, .. } => drop(done.entry(*msg).or_insert(0)),
+            Fact::Sent { msg, .. } | Fact::Copied { msg, .. } => {
+                drop(done.entry(*msg).or_insert(0))
+            }
             Fact::Done { msg, .. } => *done.entry(*msg).or_insert(0) += 1,
             _ => {}
         }
@@ -154,9 +156,10 @@ fn a_group_shares_and_groups_copy_and_a_newcomer_gets_what_is_new() {
     let facts = facts(&scenario);
     let who = |id: &str| actor(&scenario, id);
     let done_by = |by: ActorId, until: u64| {
-        count(&facts.iter().filter(|(when, _)| *when < at(until)).copied().collect(), |fact| {
-            matches!(fact, Fact::Done { at, .. } if *at == by)
-        })
+        count(
+            &facts.iter().filter(|(when, _)| *when < at(until)).copied().collect(),
+            |fact| matches!(fact, Fact::Done { at, .. } if *at == by),
+        )
     };
     let mut shares = ["mail-1", "mail-2", "mail-3"].map(|id| done_by(who(id), 1_600));
     shares.sort_unstable();
@@ -227,7 +230,8 @@ fn slow_work_makes_a_member_leave_and_another_takes_over() {
 
 #[test]
 fn a_commit_before_the_work_loses_a_message_and_one_after_it_repeats_one() {
-    let before = done(&facts(&with("offset-commit-before-after", &[("consumer.commit", "before-each")])));
+    let before =
+        done(&facts(&with("offset-commit-before-after", &[("consumer.commit", "before-each")])));
     let after = done(&facts(&open("offset-commit-before-after")));
     let of = |done: &BTreeMap<MsgId, u32>| done.values().copied().collect::<Vec<_>>();
     assert_eq!(of(&before), [1, 1, 1, 1, 0, 1, 1, 1, 1, 1, 1, 1]);

@@ -4,8 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use inflight::kernel::{SimSpan, SimTime};
-use inflight::model::actor::log::producer::AckWish;
-use inflight::model::actor::log::{CommitMode, Division, Start};
+use inflight::model::actor::log::{AckWish, CommitMode, Division, Start};
 use inflight::model::actor::{
     Actor, ActorParams, LogBrokerParams, LogConsumerParams, LogProducerParams,
 };

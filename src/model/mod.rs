@@ -8,6 +8,7 @@ pub mod broker;
 pub mod channel;
 pub mod command;
 pub mod fact;
+mod fact_words;
 pub mod ground;
 pub mod group;
 pub mod guarantee;

@@ -5,6 +5,7 @@
 
 pub mod account;
 pub mod histogram;
+pub mod lags;
 pub mod ledger;
 pub mod pcapng;
 pub mod readings;
@@ -20,6 +21,7 @@ use crate::model::tcp::Segment;
 
 pub use account::{Account, Accounts};
 pub use histogram::Histogram;
+pub use lags::Lags;
 pub use ledger::{Entry, Ledger};
 pub use readings::Readings;
 pub use segments::Segments;
@@ -70,6 +72,8 @@ pub struct Seen {
     pub segments: Segments,
     /// What the ends of tcp channels showed over time.
     pub readings: Readings,
+    /// How far the groups of log brokers were behind over time.
+    pub lags: Lags,
 }
 
 impl Seen {
@@ -84,6 +88,7 @@ impl Seen {
             trace: Trace::default(),
             segments: Segments::default(),
             readings: Readings::new(until),
+            lags: Lags::new(until),
         }
     }
 
@@ -127,7 +132,7 @@ impl Seen {
 
     /// Rough size in bytes, to keep checkpoints within their budget.
     pub fn weight(&self) -> u64 {
-        let tcp = self.segments.weight() + self.readings.weight();
+        let tcp = self.segments.weight() + self.readings.weight() + self.lags.weight();
         self.accounts.weight() + self.trace.weight() + tcp + 200_000
     }
 

@@ -333,7 +333,11 @@ fn sign(parcel: &Parcel) -> Option<(Glyph, MsgId)> {
         Parcel::Confirm { .. } | Parcel::Ack { .. } => Glyph::Ack,
         Parcel::Log(LogParcel::Produce(_)) => Glyph::Flight,
         Parcel::Log(LogParcel::Fetched(record)) => {
-            if record.redelivered { Glyph::Again } else { Glyph::Flight }
+            if record.redelivered {
+                Glyph::Again
+            } else {
+                Glyph::Flight
+            }
         }
         // Requests and answers without records are not drawn: they speak of no message.
         Parcel::Log(_) | Parcel::Subscribe { .. } | Parcel::Opened | Parcel::Closed => return None,

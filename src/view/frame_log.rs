@@ -131,18 +131,22 @@ pub(super) fn log_body(node: &ActorNode, actor: &LogBrokerActor) -> Body {
         let (start, high) = (leading.map_or(0, |l| l.log.start()), state.high_watermark());
         logs.tapes.push(Tape { start, end, high, replicas, marks });
     }
-    logs.groups = actor.groups.iter().zip(lags).map(|(group, lag)| {
-        let gauges = group.coordinator.gauges();
-        GroupFrame {
-            name: group.name.clone(),
-            single: group.single.and_then(peer),
-            state: gauges.state,
-            generation: gauges.generation,
-            n_members: gauges.n_members,
-            lag,
-        }
-    })
-    .collect();
+    logs.groups = actor
+        .groups
+        .iter()
+        .zip(lags)
+        .map(|(group, lag)| {
+            let gauges = group.coordinator.gauges();
+            GroupFrame {
+                name: group.name.clone(),
+                single: group.single.and_then(peer),
+                state: gauges.state,
+                generation: gauges.generation,
+                n_members: gauges.n_members,
+                lag,
+            }
+        })
+        .collect();
     Body::Log(logs)
 }
 

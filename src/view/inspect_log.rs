@@ -68,10 +68,9 @@ impl Subject<'_> {
             _ if consumer.readings.is_empty() => {
                 self.pick("It has no partition.", "它没有分到分区。")
             }
-            _ if !consumer.fetching.fetched.is_empty() => self.pick(
-                "Records have come; it has not polled yet.",
-                "记录已到，它还没有轮询。",
-            ),
+            _ if !consumer.fetching.fetched.is_empty() => {
+                self.pick("Records have come; it has not polled yet.", "记录已到，它还没有轮询。")
+            }
             _ => self.pick("It waits for records.", "它在等新记录。"),
         }
     }

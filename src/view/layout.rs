@@ -4,9 +4,8 @@
 //! does not fit gets smaller cards: full cards, then rows with a name, then bars in columns. It
 //! knows kinds and connections, not what happens: the same scenario always stands the same way.
 
+use super::card_size::{size, turned_height};
 use super::draw::{Point, Rect, pt};
-use super::host_card;
-use super::log_card;
 use super::pipe::{Pipe, bend};
 
 /// What kind of card an actor gets.
@@ -221,42 +220,6 @@ fn layers(plan: &Plan) -> Vec<Vec<usize>> {
     layers
 }
 
-/// The size of a card on an upright stage.
-fn size(kind: Kind, density: Density, embed: bool) -> (f32, f32) {
-    match (kind, density) {
-        (Kind::Producer, Density::Full) if embed => (118.0, 56.0),
-        (Kind::Requester, Density::Full) if embed => (130.0, 56.0),
-        (Kind::Producer, Density::Full) => (154.0, 84.0),
-        (Kind::Requester, Density::Full) => (150.0, 84.0),
-        (Kind::Broker { queues }, Density::Full) if embed => {
-            (220.0, 56.0 + 30.0 * f32::from(queues.clamp(1, 6)))
-        }
-        (Kind::Broker { queues }, Density::Full) => {
-            let queues = f32::from(queues.clamp(1, 12));
-            (306.0, 94.0 + if queues < 3.0 { 58.0 } else { 28.0 } * queues)
-        }
-        (Kind::Log { partitions, groups }, Density::Full) => {
-            let w = if embed { 240.0 } else { 372.0 };
-            (w, log_card::height(partitions, groups))
-        }
-        (Kind::Log { partitions, .. }, Density::Row) => {
-            (280.0, 60.0 + 3.0 * f32::from(partitions))
-        }
-        (Kind::Log { partitions, .. }, Density::Bar) => {
-            (160.0, 40.0 + 2.0 * f32::from(partitions))
-        }
-        (Kind::Consumer { .. }, Density::Full) if embed => (172.0, 42.0),
-        (Kind::Consumer { memory: Memory::Below }, Density::Full) => (188.0, 98.0),
-        (Kind::Consumer { .. }, Density::Full) => (188.0, 72.0),
-        (Kind::Script { lines }, Density::Full) => (226.0, host_card::height(lines)),
-        (Kind::Script { .. }, Density::Row) => (226.0, 58.0),
-        (Kind::Broker { .. }, Density::Row) => (220.0, 64.0),
-        (_, Density::Row) => (158.0, 34.0),
-        (Kind::Broker { .. }, Density::Bar) => (120.0, 30.0),
-        (_, Density::Bar) => (110.0, 16.0),
-    }
-}
-
 /// Free space between cards of one layer.
 fn gap(density: Density) -> f32 {
     match density {
@@ -390,7 +353,9 @@ fn button(kind: Kind, density: Density, rect: Rect, embed: bool) -> Option<Rect>
         Rect::new(rect.right() - 64.0, y, 56.0, h)
     };
     match (kind, density) {
-        (Kind::Broker { .. } | Kind::Log { .. } | Kind::Script { .. }, _) | (_, Density::Bar) => None,
+        (Kind::Broker { .. } | Kind::Log { .. } | Kind::Script { .. }, _) | (_, Density::Bar) => {
+            None
+        }
         (Kind::Producer | Kind::Requester, Density::Full) if !embed => {
             Some(Rect::new(rect.x, rect.bottom() + 8.0, rect.w, 26.0))
         }
@@ -475,30 +440,6 @@ pub fn is_of_scripts(plan: &Plan) -> bool {
 
 fn is_broker(kind: Kind) -> bool {
     matches!(kind, Kind::Broker { .. } | Kind::Log { .. })
-}
-
-/// The height of a card on a turned stage, without the button inside it.
-fn turned_height(kind: Kind, density: Density) -> f32 {
-    match (kind, density) {
-        (Kind::Producer | Kind::Requester, Density::Full) => 44.0,
-        (Kind::Broker { queues }, Density::Full) => {
-            let queues = f32::from(queues.clamp(1, 12));
-            80.0 + if queues < 3.0 { 34.0 } else { 28.0 } * queues
-        }
-        (Kind::Log { partitions, groups }, Density::Full) => {
-            log_card::height(partitions, groups)
-        }
-        (Kind::Log { partitions, .. }, Density::Row) => 60.0 + 3.0 * f32::from(partitions),
-        (Kind::Log { partitions, .. }, Density::Bar) => 40.0 + 2.0 * f32::from(partitions),
-        (Kind::Consumer { memory: Memory::Below }, Density::Full) => 76.0,
-        (Kind::Consumer { .. }, Density::Full) => 56.0,
-        (Kind::Script { lines }, Density::Full) => host_card::turned_height(lines),
-        (Kind::Script { .. }, Density::Row) => 58.0,
-        (Kind::Broker { .. }, Density::Row) => 64.0,
-        (_, Density::Row) => 34.0,
-        (Kind::Broker { .. }, Density::Bar) => 34.0,
-        (_, Density::Bar) => 16.0,
-    }
 }
 
 impl RowForm {

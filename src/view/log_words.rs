@@ -21,12 +21,7 @@ pub(super) fn tell(fact: &Fact, cast: &Cast, lang: Lang) -> Sentence {
         Fact::Elected { at, partition, leader, epoch, .. } => say(
             "{0}: replica {2} of {1} leads, in epoch {3}.",
             "{0}：{1} 的副本 {2} 当选首领，纪元 {3}。",
-            &[
-                actor(at),
-                name(partition),
-                strong(u64::from(leader) + 1),
-                strong(u64::from(epoch)),
-            ],
+            &[actor(at), name(partition), strong(u64::from(leader) + 1), strong(u64::from(epoch))],
         ),
         Fact::InSync { at, partition, in_sync } => say(
             "{0}: replicas of {1} in sync: {2}.",
@@ -46,12 +41,9 @@ pub(super) fn tell(fact: &Fact, cast: &Cast, lang: Lang) -> Sentence {
             &[actor(at), strong(u64::from(partitions))],
         ),
         Fact::GroupTurned { at, state, generation, members, .. } => {
-            let parts =
-                [actor(at), strong(u64::from(generation)), strong(u64::from(members))];
+            let parts = [actor(at), strong(u64::from(generation)), strong(u64::from(members))];
             match state {
-                GroupState::Empty => {
-                    say("{0}: the group is empty.", "{0}：消费组为空。", &parts)
-                }
+                GroupState::Empty => say("{0}: the group is empty.", "{0}：消费组为空。", &parts),
                 GroupState::PreparingRebalance => say(
                     "{0}: the group prepares a rebalance; members: {2}.",
                     "{0}：消费组准备再均衡，成员 {2}。",

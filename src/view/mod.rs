@@ -4,7 +4,9 @@
 
 mod broker_card;
 pub mod caption;
+mod card_size;
 pub mod cards;
+pub mod cause_fill;
 pub mod cells;
 pub mod charts;
 pub mod draw;
@@ -29,6 +31,7 @@ pub mod text_width;
 pub mod tokens;
 pub mod tcp_words;
 pub mod tracks;
+mod tracks_log;
 mod tracks_tcp;
 pub mod words;
 

@@ -12,8 +12,8 @@ use super::draw::{Anchor, Glyph, Pen, Point, Rect, Scene, Shape, bold, plain, pt
 use super::ends::{End, Script};
 use super::frame::{Body, Dot, Frame, Life};
 use super::host_card::send_bar;
-use super::log_card::logs_say;
 use super::layout::{Kind, Layout, Memory, Plan};
+use super::log_card::logs_say;
 use super::numbers::{clock, count, instant, percent, short_span, span};
 use super::text_width::text_width;
 use super::tokens::Token;

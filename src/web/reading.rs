@@ -73,6 +73,7 @@ impl Reading {
             chosen: Rc::new(chosen),
             ledger: ledger(session),
             ladder: lab.has_ladder(),
+            log: !session.seen().lags.names.is_empty(),
             run: run(lab),
             notices: notices(lab).into(),
             events: self.events.clone(),
@@ -243,8 +244,12 @@ fn mark(session: &Session, at: SimTime, command: &Command, lang: Lang) -> Mark {
             let (name, node) = (name(Node::Actor(*actor)), u32::from(*node) + 1);
             let kind = if *is_up { Change } else { Fault };
             let words = match is_up {
-                true => pick(format!("{name}: node {node} is back"), format!("{name}节点 {node} 恢复")),
-                false => pick(format!("{name}: node {node} dies"), format!("{name}节点 {node} 宕机")),
+                true => {
+                    pick(format!("{name}: node {node} is back"), format!("{name}节点 {node} 恢复"))
+                }
+                false => {
+                    pick(format!("{name}: node {node} dies"), format!("{name}节点 {node} 宕机"))
+                }
             };
             (kind, words)
         }

@@ -335,7 +335,8 @@ impl Scenario {
         if let Deed::Set { path, value } = deed {
             return self.set_commands(path, value);
         }
-        if let (Deed::Crash(_) | Deed::Restart(_), Some((id, node))) = (deed, whom.split_once('.')) {
+        if let (Deed::Crash(_) | Deed::Restart(_), Some((id, node))) = (deed, whom.split_once('.'))
+        {
             let is_up = matches!(deed, Deed::Restart(_));
             return self.node_command(id, node, is_up).map(|command| vec![command]);
         }

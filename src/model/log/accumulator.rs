@@ -293,7 +293,14 @@ impl<M: Copy> Accumulator<M> {
         let limit = self.partitioner.batch_bytes.max(shape.reserved_bytes());
         let mut records = self.spares.pop().unwrap_or_default();
         records.push(NewRecord { bytes: own, ..record });
-        queue.push_back(Pending { records, bytes, since: now, limit, is_closed: false, n_shown: 0 });
+        queue.push_back(Pending {
+            records,
+            bytes,
+            since: now,
+            limit,
+            is_closed: false,
+            n_shown: 0,
+        });
         bytes
     }
 

@@ -407,7 +407,8 @@ impl LogBrokerActor {
         let state = self.broker.partition(PartitionNo(u32::from(partition)));
         let visible = state.map_or(0, |state| state.high_watermark());
         let min = self.params.min_in_sync.0.min(self.params.replicas.0);
-        let is_short = state.is_none_or(|state| state.leader().is_none() || state.isr().len() < min);
+        let is_short =
+            state.is_none_or(|state| state.leader().is_none() || state.isr().len() < min);
         let hidden = if is_short { Cause::Invisible } else { Cause::Replication };
         Sight { visible, hidden, fresh }
     }

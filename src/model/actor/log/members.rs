@@ -62,7 +62,8 @@ impl Group {
     pub fn join(&mut self, now: SimTime, port: u16, request: &JoinRequest) {
         let topic_partitions = partitions_of(request.owned).map(partition).collect();
         let generation = (request.generation != 0).then_some(request.generation);
-        let subscription = Subscription { topics: vec![TOPIC], owned: topic_partitions, generation };
+        let subscription =
+            Subscription { topics: vec![TOPIC], owned: topic_partitions, generation };
         self.ask(
             now,
             port,

@@ -1,5 +1,6 @@
 //! What a log broker answers: batches, fetches, members, and what follows from its own changes.
 
+use crate::kernel::SimSpan;
 use crate::model::actor::log::broker::{LogBrokerActor, Stored};
 use crate::model::actor::log::partitions_of;
 use crate::model::command::Node;
@@ -14,7 +15,6 @@ use crate::model::log_parcel::{
     Fetch, FetchedRecord, LogParcel, MAX_RECORDS, ProduceRecord, shape_of,
 };
 use crate::model::message::Parcel;
-use crate::kernel::SimSpan;
 
 /// A batch's number over all ports: 16 bits of port above 32 of ticket.
 fn ticket_of(port: u16, ticket: u32) -> u64 {
@@ -146,9 +146,8 @@ impl LogBrokerActor {
         let state = self.broker.partition(number);
         let end = state.and_then(|s| s.leading()).map_or(0, |leader| leader.log.end());
         // Whoever lives and lacks something fetches again.
-        let lacks = state.is_some_and(|state| {
-            state.replicas().any(|(_, r)| r.is_alive && r.log.end() < end)
-        });
+        let lacks = state
+            .is_some_and(|state| state.replicas().any(|(_, r)| r.is_alive && r.log.end() < end));
         if lacks {
             let at = cx.now().saturating_add(self.params.replication);
             self.replicate_at[usize::from(partition)].get_or_insert(at);
@@ -422,15 +421,8 @@ impl LogBrokerActor {
             let (msg, at) = (message.id, cx.me);
             cx.fact(Fact::Dispatched { msg, at, channel, redelivered, depth });
             let index = index as u16;
-            let parcel = FetchedRecord {
-                number,
-                index,
-                n,
-                partition,
-                redelivered,
-                offset,
-                message,
-            };
+            let parcel =
+                FetchedRecord { number, index, n, partition, redelivered, offset, message };
             self.write(cx, port as u16, Parcel::Log(LogParcel::Fetched(parcel)));
         }
         self.taken = taken;

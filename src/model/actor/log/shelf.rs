@@ -123,7 +123,8 @@ impl Delivery {
         };
         let from = if cause == self.told { self.told_to } else { 0 }.max(self.handed_to);
         // A record that was put here just now waits in the queue already.
-        let known = if cause == Cause::BrokerQueue { visible.min(fresh.max(from)) } else { visible };
+        let known =
+            if cause == Cause::BrokerQueue { visible.min(fresh.max(from)) } else { visible };
         for msg in self.ids_in(from, known) {
             cx.fact(Fact::Held { msg, cause });
         }
