@@ -295,16 +295,3 @@ fn a_lag_of_thirty_seconds_takes_two_minutes_and_twenty_seconds_with_two() {
     assert!((2_395..=2_405).contains(&most), "{most}");
     assert!((19.0..=22.0).contains(&seconds), "{seconds}");
 }
-
-#[test]
-fn dump() {
-    let Ok(id) = std::env::var("LOG_DUMP") else { return };
-    let scenario = open(&id);
-    for (when, fact) in facts(&scenario) {
-        if fact.msg().is_none() && !matches!(fact, Fact::Committed { .. })
-            || std::env::var("LOG_ALL").is_ok()
-        {
-            eprintln!("{:>10.3} {fact:?}", when.ns() as f64 / 1e6);
-        }
-    }
-}

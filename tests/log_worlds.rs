@@ -4,8 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use inflight::kernel::{SimSpan, SimTime};
-use inflight::model::actor::log::producer::AckWish;
-use inflight::model::actor::log::{CommitMode, Division, Start};
+use inflight::model::actor::log::{AckWish, CommitMode, Division, Start};
 use inflight::model::actor::{
     Actor, ActorParams, LogBrokerParams, LogConsumerParams, LogProducerParams,
 };
@@ -279,7 +278,7 @@ fn a_log_works_over_tcp_too() {
     let text = r#"
         format = 1
         id = "log-over-tcp"
-        until = "20s"
+        until = "30s"
         [[actor]]
         id = "producer"
         kind = "log-producer"
@@ -297,6 +296,8 @@ fn a_log_works_over_tcp_too() {
         count = 2
         group = "orders"
         service = "1ms"
+        session = "3s"
+        heartbeat = "1s"
         start = "earliest"
         commit = "after-batch"
         [[channel]]
@@ -310,12 +311,12 @@ fn a_log_works_over_tcp_too() {
         from = "log"
         to = "consumer"
         [[fault]]
-        at = "6s"
+        at = "9s"
         do = "crash"
         actor = "consumer-1"
         for = "500ms"
         [[fault]]
-        at = "8s"
+        at = "7s"
         do = "crash"
         actor = "log.2"
         for = "1s"
@@ -325,8 +326,7 @@ fn a_log_works_over_tcp_too() {
     let mut seen = Seen::new(scenario.until);
     loop {
         for (at, fact) in world.ground.facts.fresh.drain(..) {
-            let segment = None;
-            seen.take_with(at, fact, segment);
+            seen.take(at, fact);
         }
         if !world.step(scenario.until) {
             break;

@@ -10,8 +10,9 @@
 //! | `world-mm1` | the same as `mm1`, from a scenario document | 2 a customer |
 //! | `sinks-mm1` | `world-mm1` with every sink | 2 a customer |
 //! | `tcp-bulk` | a transfer over tcp, from a scenario document | 1 a segment or acknowledgement |
+//! | `logs` | a log broker, 16 partitions, 8 consumers, from a document | 1 a message |
 //!
-//! All but the last three use the kernel alone: queue, timers, streams, digest. [`seeks`] goes to
+//! All but the last four use the kernel alone: queue, timers, streams, digest. [`seeks`] goes to
 //! and fro in a session.
 
 #![allow(dead_code, reason = "each program that shares the models uses a part of them")]
@@ -19,6 +20,7 @@
 mod bulk;
 mod hold;
 pub mod crash;
+mod logs;
 pub mod seeks;
 mod stations;
 mod timers;
@@ -46,7 +48,7 @@ pub struct Case {
 }
 
 /// All cases, in the order of the table.
-pub const CASES: [Case; 9] = [
+pub const CASES: [Case; 10] = [
     Case { name: "mm1", n: 1 },
     Case { name: "tandem", n: 1 },
     Case { name: "hold", n: 100 },
@@ -56,6 +58,7 @@ pub const CASES: [Case; 9] = [
     Case { name: "world-mm1", n: 1 },
     Case { name: "sinks-mm1", n: 1 },
     Case { name: "tcp-bulk", n: 1 },
+    Case { name: "logs", n: 16 },
 ];
 
 /// The model of a case, run until it is in its steady state.
@@ -68,6 +71,7 @@ pub fn make(case: Case) -> Box<dyn Model> {
         "world-mm1" => Box::new(whole::Whole::mm1(false)),
         "sinks-mm1" => Box::new(whole::Whole::mm1(true)),
         "tcp-bulk" => Box::new(bulk::Bulk::new()),
+        "logs" => Box::new(logs::Logs::new()),
         other => unreachable!("no case is named {other}"),
     };
     model.run(u64::from(case.n).max(50_000) * 4);

@@ -27,7 +27,8 @@ pub fn write(outcome: &Outcome, folder: &Folder, lang: Lang) -> Result<(), Strin
     // The charts end where the run does: a run to 2 s has no empty 10 s beside it.
     let end = outcome.reached().max(SimTime::from_ns(1));
     let tcp = outcome.session.seen().readings.ends().next().is_some();
-    for &track in Track::list(tcp) {
+    let log = !outcome.session.seen().lags.names.is_empty();
+    for &track in Track::list(tcp, log) {
         let mut chart = chart(track, outcome.session.seen(), end, end, lang);
         if track != Track::Distribution {
             let ticks = time_ticks(end, WIDTH - 2.0 * MARGIN - LABELS).into_iter();

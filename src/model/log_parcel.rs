@@ -78,6 +78,8 @@ pub struct Fetch {
 /// A member joins its group.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct JoinRequest {
+    /// Counts this member's joins and syncs: what answers an earlier one is not looked at.
+    pub number: u32,
     /// Serial number of its id; 0: it has none.
     pub serial: u32,
     /// Whether it is a static member: its connection is its instance.
@@ -155,11 +157,15 @@ pub enum LogParcel {
     Nothing {
         /// Which fetch is answered.
         number: u32,
+        /// There was something, and it is gone: the consumer says where it stands.
+        again: bool,
     },
     /// From a member.
     Join(JoinRequest),
     /// From a member: it asks for its partitions.
     Sync {
+        /// Counts its joins and syncs.
+        number: u32,
         /// Serial number of its id.
         serial: u32,
         /// In which generation.
@@ -192,7 +198,12 @@ pub enum LogParcel {
         offset: u64,
     },
     /// From the coordinator.
-    Group(GroupAnswer),
+    Group {
+        /// Which join or sync was the member's last.
+        number: u32,
+        /// The answer.
+        answer: GroupAnswer,
+    },
 }
 
 impl LogParcel {
@@ -213,10 +224,12 @@ impl LogParcel {
             LogParcel::Fetched(record) => record_bytes(&record.message, record.index),
             LogParcel::Forget { partitions: set } => HEADER_BYTES + partitions(*set),
             LogParcel::Join(join) => HEADER_BYTES + partitions(join.owned),
-            LogParcel::Group(GroupAnswer::Joined { n_members, .. }) => {
+            LogParcel::Group { answer: GroupAnswer::Joined { n_members, .. }, .. } => {
                 HEADER_BYTES + u64::from(*n_members) * HEADER_BYTES
             }
-            LogParcel::Group(GroupAnswer::Synced(Ok(set))) => HEADER_BYTES + partitions(*set),
+            LogParcel::Group { answer: GroupAnswer::Synced(Ok(set)), .. } => {
+                HEADER_BYTES + partitions(*set)
+            }
             _ => HEADER_BYTES,
         }
     }

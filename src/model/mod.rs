@@ -9,6 +9,7 @@ mod broker_fact;
 pub mod channel;
 pub mod command;
 pub mod fact;
+mod fact_words;
 pub mod ground;
 pub mod group;
 pub mod guarantee;

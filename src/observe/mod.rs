@@ -8,6 +8,7 @@ pub mod book;
 pub mod dense;
 pub mod guarantees;
 pub mod histogram;
+pub mod lags;
 pub mod ledger;
 pub mod pcapng;
 pub mod readings;
@@ -26,6 +27,7 @@ pub use book::Book;
 pub use dense::Dense;
 pub use guarantees::{Guarantee, Guarantees, Verdict};
 pub use histogram::Histogram;
+pub use lags::Lags;
 pub use ledger::{Entry, Ledger};
 pub use readings::Readings;
 pub use segments::Segments;
@@ -85,6 +87,8 @@ pub struct Seen {
     pub segments: Segments,
     /// What the ends of tcp channels showed over time.
     pub readings: Readings,
+    /// How far the groups of log brokers were behind over time.
+    pub lags: Lags,
 }
 
 impl Seen {
@@ -100,6 +104,7 @@ impl Seen {
             trace: Trace::default(),
             segments: Segments::default(),
             readings: Readings::new(until),
+            lags: Lags::new(until),
         }
     }
 
@@ -144,7 +149,7 @@ impl Seen {
 
     /// Rough size in bytes, to keep checkpoints within their budget.
     pub fn weight(&self) -> u64 {
-        let tcp = self.segments.weight() + self.readings.weight();
+        let tcp = self.segments.weight() + self.readings.weight() + self.lags.weight();
         let accounts = self.accounts.weight() + self.guarantees.weight();
         accounts + self.trace.weight() + tcp + 200_000
     }

@@ -4,12 +4,13 @@
 //! does not fit gets smaller cards: full cards, then rows with a name, then bars in columns. It
 //! knows kinds and connections, not what happens: the same scenario always stands the same way.
 
+use super::card_size::size;
 use super::draw::{Point, Rect, pt};
 use super::pipe::{Pipe, bend};
 
 mod turned;
 
-use super::{board, host_card, log_card};
+use super::board;
 use turned::turned;
 
 /// What kind of card an actor gets.
@@ -253,38 +254,6 @@ fn layers(plan: &Plan) -> Vec<Vec<usize>> {
     }
     layers.retain(|layer| !layer.is_empty());
     layers
-}
-
-/// The size of a card on an upright stage.
-fn size(kind: Kind, density: Density, embed: bool) -> (f32, f32) {
-    match (kind, density) {
-        (Kind::Producer, Density::Full) if embed => (118.0, 56.0),
-        (Kind::Requester, Density::Full) if embed => (130.0, 56.0),
-        (Kind::Producer, Density::Full) => (154.0, 84.0),
-        (Kind::Requester, Density::Full) => (150.0, 84.0),
-        (Kind::Broker { queues }, Density::Full) if embed => {
-            (220.0, 56.0 + 30.0 * f32::from(queues.clamp(1, 6)))
-        }
-        (Kind::Broker { queues }, Density::Full) => {
-            let queues = f32::from(queues.clamp(1, 12));
-            (306.0, 94.0 + if queues < 3.0 { 58.0 } else { 28.0 } * queues)
-        }
-        (Kind::Log { partitions, groups }, Density::Full) => {
-            let w = if embed { 240.0 } else { 372.0 };
-            (w, log_card::height(partitions, groups))
-        }
-        (Kind::Log { partitions, .. }, Density::Row) => (280.0, 60.0 + 3.0 * f32::from(partitions)),
-        (Kind::Log { partitions, .. }, Density::Bar) => (160.0, 40.0 + 2.0 * f32::from(partitions)),
-        (Kind::Consumer { .. }, Density::Full) if embed => (172.0, 42.0),
-        (Kind::Consumer { memory: Memory::Below }, Density::Full) => (188.0, 98.0),
-        (Kind::Consumer { .. }, Density::Full) => (188.0, 72.0),
-        (Kind::Script { lines }, Density::Full) => (226.0, host_card::height(lines)),
-        (Kind::Script { .. }, Density::Row) => (226.0, 58.0),
-        (Kind::Broker { .. }, Density::Row) => (220.0, 64.0),
-        (_, Density::Row) => (158.0, 34.0),
-        (Kind::Broker { .. }, Density::Bar) => (120.0, 30.0),
-        (_, Density::Bar) => (110.0, 16.0),
-    }
 }
 
 /// Free space between cards of one layer.

@@ -8,9 +8,9 @@ use crate::model::Cause;
 use crate::observe::{Parts, Row, Seen};
 use crate::param::{Lang, Text};
 
+use super::cause_fill::fill_of;
 use super::charts::{Chart, Entry, Layer, Mark};
 use super::draw::Pattern;
-use super::inspect::fill_of;
 use super::numbers::{count, per_second, short_span, span, span_like};
 use super::tokens::Token;
 
@@ -33,6 +33,8 @@ pub enum Track {
     RoundTrip,
     /// TCP: bytes acknowledged a second.
     Goodput,
+    /// Log brokers: records that the groups are behind.
+    Lag,
 }
 
 impl Track {
@@ -46,9 +48,17 @@ impl Track {
         Track::Distribution,
     ];
 
-    /// The charts of a scenario.
-    pub const fn list(tcp: bool) -> &'static [Track] {
-        if tcp { &Track::TCP } else { &Track::ALL }
+    /// Charts of a scenario with a log broker, as they stand below each other.
+    pub const LOG: [Track; 5] =
+        [Track::Latency, Track::Lag, Track::Throughput, Track::Causes, Track::Distribution];
+
+    /// The charts of a scenario: with a log broker its groups come before windows and round trips.
+    pub const fn list(tcp: bool, log: bool) -> &'static [Track] {
+        match (log, tcp) {
+            (true, _) => &Track::LOG,
+            (false, true) => &Track::TCP,
+            (false, false) => &Track::ALL,
+        }
     }
 
     /// Charts of a scenario without TCP, as they stand below each other.
@@ -61,7 +71,7 @@ impl Track {
             Track::Latency => 70.0,
             Track::Depth => 56.0,
             Track::Throughput | Track::Goodput | Track::RoundTrip => 58.0,
-            Track::Window => 76.0,
+            Track::Window | Track::Lag => 76.0,
             Track::Causes => 100.0,
             Track::Distribution => 96.0,
         }
@@ -71,7 +81,7 @@ impl Track {
     pub fn small_height(self) -> f32 {
         match self {
             Track::Latency | Track::Depth | Track::Throughput => 84.0,
-            Track::Window | Track::RoundTrip | Track::Goodput => 84.0,
+            Track::Window | Track::RoundTrip | Track::Goodput | Track::Lag => 84.0,
             Track::Causes | Track::Distribution => 104.0,
         }
     }
@@ -87,6 +97,7 @@ impl Track {
             Track::Window => "window",
             Track::RoundTrip => "round-trip",
             Track::Goodput => "goodput",
+            Track::Lag => "lag",
         }
     }
 }
@@ -126,6 +137,7 @@ pub fn chart(track: Track, seen: &Seen, now: SimTime, until: SimTime, lang: Lang
         Track::Window => reader.window(),
         Track::RoundTrip => reader.round_trip(),
         Track::Goodput => reader.goodput(),
+        Track::Lag => reader.lag(),
         Track::Distribution => return reader.distribution(),
     };
     Chart { x: (0.0, until.ns().max(1) as f64), ..chart }
@@ -409,7 +421,7 @@ pub(super) fn span_axis(greatest: f64) -> (f64, Vec<(f64, String)>) {
 }
 
 /// Top and ticks of an axis of counts.
-fn count_axis(greatest: f64) -> (f64, Vec<(f64, String)>) {
+pub(super) fn count_axis(greatest: f64) -> (f64, Vec<(f64, String)>) {
     let top = round_up((greatest * 1.1).max(10.0));
     let label = |n: f64| (n, count(n as u64));
     (top, vec![label(top / 2.0), label(top)])

@@ -174,7 +174,7 @@ fn tracks(lab: &LabHandle, readout: &Readout) -> Html {
     let shell = &readout.shell;
     html! {
         <section class="tracks" aria-label={TRACKS.get(shell.lang)}>
-            <Tracks lab={lab.clone()} tcp={readout.ladder} />
+            <Tracks lab={lab.clone()} tcp={readout.ladder} log={readout.log} />
         </section>
     }
 }

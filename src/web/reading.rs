@@ -77,6 +77,7 @@ impl Reading {
             ledger: ledger(session),
             guarantees: Rc::new(guarantees::read(lab)),
             ladder: lab.has_ladder(),
+            log: !session.seen().lags.names.is_empty(),
             run: run(lab),
             notices: notices(lab).into(),
             events: self.events.clone(),

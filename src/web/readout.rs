@@ -37,6 +37,8 @@ pub struct Readout {
     pub guarantees: Rc<Guarantees>,
     /// Whether there is a ladder.
     pub ladder: bool,
+    /// Whether there is a log broker with groups.
+    pub log: bool,
     /// Seed and fingerprint.
     pub run: Run,
     /// What has to be said, one by one.

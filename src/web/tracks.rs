@@ -374,6 +374,8 @@ pub struct TracksProps {
     pub lab: LabHandle,
     /// Whether the scenario has TCP.
     pub tcp: bool,
+    /// Whether it has a log broker.
+    pub log: bool,
 }
 
 /// The charts.
@@ -381,8 +383,8 @@ pub struct TracksProps {
 pub fn Tracks(props: &TracksProps) -> Html {
     let root = use_node_ref();
     let (place, lab) = (root.clone(), props.lab.clone());
-    use_effect_with(props.tcp, move |tcp| {
-        let tracks = Track::list(*tcp);
+    use_effect_with((props.tcp, props.log), move |(tcp, log)| {
+        let tracks = Track::list(*tcp, *log);
         let resized = Rc::new(Cell::new(true));
         let attached = place.cast::<HtmlElement>().and_then(|element| {
             let tracks = TracksPainter::new(element.clone(), tracks, resized.clone())?;
@@ -395,7 +397,8 @@ pub fn Tracks(props: &TracksProps) -> Html {
         });
         move || drop(attached)
     });
-    let in_time = Track::list(props.tcp).iter().filter(|track| **track != Track::Distribution);
+    let in_time =
+        Track::list(props.tcp, props.log).iter().filter(|track| **track != Track::Distribution);
     html! {
         <div class="charts" ref={root}>
             <div class="tracks-time">

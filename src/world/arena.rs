@@ -441,6 +441,8 @@ impl World {
         let node = &mut self.actors[id.index()];
         match node.machine.next_wake() {
             Some(at) if node.state == ActorState::Up => {
+                // What came due while it stood still, or before it was looked at, comes now.
+                let at = at.max(self.ground.now);
                 self.ground.queue.arm(&mut node.timer, at, Event::Actor(id));
             }
             _ => self.ground.queue.disarm(&mut node.timer),

@@ -310,6 +310,21 @@ impl Scenario {
         }
     }
 
+    /// What the groups of its log broker are called, in the broker's order; a consumer without a
+    /// group goes by its own id.
+    pub fn group_names(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        for channel in &self.channels {
+            let consumer = &self.actors[usize::from(channel.to)];
+            let ActorParams::LogConsumer(params) = &consumer.params else { continue };
+            let name = params.group.0.first().unwrap_or(&consumer.id);
+            if !names.contains(name) {
+                names.push(name.clone());
+            }
+        }
+        names
+    }
+
     /// A scenario whose arenas are still to be filled.
     fn empty(draft: Draft, original: Arc<Draft>) -> Scenario {
         Scenario {

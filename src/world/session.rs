@@ -72,7 +72,8 @@ impl Session {
     /// A session at time zero.
     pub fn new(scenario: Scenario, watch: Watch) -> Session {
         let world = World::new(&scenario.plan(), watch == Watch::All);
-        let seen = Seen::new(scenario.until);
+        let mut seen = Seen::new(scenario.until);
+        seen.lags.names = scenario.group_names();
         let mut session = Session {
             scenario,
             watch,
@@ -342,6 +343,7 @@ impl Session {
         loop {
             let facts = &mut world.ground.facts;
             facts.readings.clear();
+            facts.lags.clear();
             let mut segments = facts.fresh_segments.drain(..);
             for (at, fact) in facts.fresh.drain(..) {
                 let departed = matches!(fact, Fact::SegmentDeparted { .. });
@@ -420,6 +422,9 @@ impl Session {
         drop(segments);
         for (at, channel, at_to, gauges) in facts.readings.drain(..) {
             self.seen.readings.take(at, channel, at_to, &gauges);
+        }
+        for (at, lag) in facts.lags.drain(..) {
+            self.seen.lags.take(at, &lag);
         }
     }
 

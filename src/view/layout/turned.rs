@@ -1,7 +1,7 @@
 //! The turned stage of narrow screens: layers are rows, messages run downwards.
 
+use super::super::card_size::turned_height;
 use super::super::draw::{Point, Rect, pt};
-use super::super::{host_card, log_card};
 use super::{
     BOTTOM, CAPTION, Density, Kind, Layout, MARGIN_TURNED, Memory, Place, Plan, Room, TOP,
     TURNED_PIPE, gap, is_broker, is_of_scripts, memory, sends,
@@ -74,28 +74,6 @@ fn row_form(plan: &Plan, layer: &[usize], free: f32, touch: bool) -> RowForm {
     let mut form = RowForm { density: Density::Full, across, lines, card, button };
     while 2 < form.lines && form.flatten(plan, layer, free) {}
     form
-}
-
-/// The height of a card on a turned stage, without the button inside it.
-fn turned_height(kind: Kind, density: Density) -> f32 {
-    match (kind, density) {
-        (Kind::Producer | Kind::Requester, Density::Full) => 44.0,
-        (Kind::Broker { queues }, Density::Full) => {
-            let queues = f32::from(queues.clamp(1, 12));
-            80.0 + if queues < 3.0 { 34.0 } else { 28.0 } * queues
-        }
-        (Kind::Log { partitions, groups }, Density::Full) => log_card::height(partitions, groups),
-        (Kind::Log { partitions, .. }, Density::Row) => 60.0 + 3.0 * f32::from(partitions),
-        (Kind::Log { partitions, .. }, Density::Bar) => 40.0 + 2.0 * f32::from(partitions),
-        (Kind::Consumer { memory: Memory::Below }, Density::Full) => 76.0,
-        (Kind::Consumer { .. }, Density::Full) => 56.0,
-        (Kind::Script { lines }, Density::Full) => host_card::turned_height(lines),
-        (Kind::Script { .. }, Density::Row) => 58.0,
-        (Kind::Broker { .. }, Density::Row) => 64.0,
-        (_, Density::Row) => 34.0,
-        (Kind::Broker { .. }, Density::Bar) => 34.0,
-        (_, Density::Bar) => 16.0,
-    }
 }
 
 impl RowForm {

@@ -18,7 +18,7 @@ use crate::model::log::{
     BrokerConfig, FetchLimits, LogBroker, LogConfig, NewRecord, PartitionConfig, PartitionNo,
     Record, ReplicaNo, Reply, SessionNo,
 };
-use crate::model::log_parcel::{Assembly, LogParcel, MAX_PARTITIONS};
+use crate::model::log_parcel::{Assembly, FetchedRecord, LogParcel, MAX_PARTITIONS};
 use crate::model::message::{Message, Parcel};
 use crate::param::{Amount, Bytes, Reason, Said, Value};
 
@@ -115,6 +115,8 @@ pub struct Peer {
     pub session: SessionNo,
     /// Number of the fetch that is to be answered.
     pub fetch: u32,
+    /// Number of its last join or sync.
+    pub asked: u32,
     /// The partitions it reads.
     pub wanted: u64,
     /// Batches of which a part has come.
@@ -212,6 +214,7 @@ impl LogBrokerActor {
             group,
             session: self.broker.open_session(FetchLimits::default()),
             fetch: 0,
+            asked: 0,
             wanted: 0,
             partial: Vec::new(),
             spare: Vec::new(),
@@ -272,13 +275,35 @@ impl LogBrokerActor {
 
     /// The channel takes parcels again.
     pub fn on_writable(&mut self, cx: &mut Ctx<'_>, port: u16) {
-        let peer = &mut self.peers[usize::from(port)];
-        while let Some(parcel) = peer.outgoing.front().copied() {
+        while let Some(parcel) = self.peers[usize::from(port)].outgoing.front().copied() {
+            if let Parcel::Log(LogParcel::Fetched(record)) = parcel
+                && !self.still_owes(port, &record)
+            {
+                self.give_up_answer(port, record.number);
+                continue;
+            }
             if !cx.write(port, parcel, true) {
                 return;
             }
-            peer.outgoing.pop_front();
+            self.peers[usize::from(port)].outgoing.pop_front();
         }
+    }
+
+    /// Whether a record that waits for its channel is still to be done by the reader's group.
+    fn still_owes(&self, port: u16, record: &FetchedRecord) -> bool {
+        let shelf = &self.shelves[usize::from(record.partition)];
+        let group = self.peers[usize::from(port)].group.unwrap_or(u8::MAX);
+        let id = shelf.delivery(group).and_then(|delivery| delivery.id(record.offset));
+        id == Some(record.message.id)
+    }
+
+    /// The rest of an answer is not sent: its reader asks again.
+    fn give_up_answer(&mut self, port: u16, number: u32) {
+        let outgoing = &mut self.peers[usize::from(port)].outgoing;
+        outgoing.retain(|parcel| {
+            !matches!(parcel, Parcel::Log(LogParcel::Fetched(record)) if record.number == number)
+        });
+        outgoing.push_front(Parcel::Log(LogParcel::Nothing { number, again: true }));
     }
 
     /// All nodes die; what is on their disks stays.

@@ -10,8 +10,9 @@ use std::collections::VecDeque;
 use crate::kernel::{SimSpan, SimTime};
 use crate::model::actor::log::fetching::{Fetching, Reading};
 use crate::model::actor::log::members::{partition, set_of};
-use crate::model::actor::log::{CommitMode, LogConsumerParams, partitions_of};
-use crate::model::actor::workers::{By, Job, Service, Workers};
+use crate::model::actor::log::working::job_of;
+use crate::model::actor::log::{LogConsumerParams, partitions_of};
+use crate::model::actor::workers::{Job, Workers};
 use crate::model::command::Node;
 use crate::model::fact::{Cause, Fact, Why};
 use crate::model::ground::Ctx;
@@ -41,15 +42,17 @@ pub struct LogConsumer {
     pub(super) is_connected: bool,
     n_partitions: u32,
     /// Answers of the coordinator that wait for the next poll.
-    deferred: Vec<Answer>,
+    pub(super) deferred: Vec<Answer>,
     /// When an answer of the coordinator is given up.
     ask_again_at: Option<SimTime>,
     /// Whether a poll waits for records.
     is_waiting: bool,
+    /// Joins and syncs so far.
+    n_asked: u32,
     /// A commit by hand that is on its way out: when it is written, partition and offset.
-    committing: Option<(SimTime, u8, u64)>,
+    pub(super) committing: Option<(SimTime, u8, u64)>,
     /// Until then no work begins: a commit is made first.
-    pause_until: Option<SimTime>,
+    pub(super) pause_until: Option<SimTime>,
     outputs: Vec<Output>,
 }
 
@@ -69,6 +72,7 @@ impl LogConsumer {
             deferred: Vec::new(),
             ask_again_at: None,
             is_waiting: false,
+            n_asked: 0,
             committing: None,
             pause_until: None,
             outputs: Vec::new(),
@@ -97,8 +101,10 @@ impl LogConsumer {
     pub fn on_message(&mut self, cx: &mut Ctx<'_>, parcel: Parcel) {
         match parcel {
             Parcel::Log(LogParcel::Fetched(record)) => return self.on_fetched(cx, record),
-            Parcel::Log(LogParcel::Nothing { number }) => self.on_nothing(cx, number),
-            Parcel::Log(LogParcel::Group(answer)) => self.on_answer(cx, answer),
+            Parcel::Log(LogParcel::Nothing { number, again }) => {
+                self.on_nothing(cx, number, again);
+            }
+            Parcel::Log(LogParcel::Group { number, answer }) => self.on_answer(cx, number, answer),
             Parcel::Log(LogParcel::Topic { n_partitions }) => {
                 self.n_partitions = u32::from(n_partitions);
                 let now = cx.now();
@@ -111,7 +117,10 @@ impl LogConsumer {
                 self.on_fetch_lost(cx);
             }
             Parcel::Opened => {
-                self.is_connected = true;
+                if std::mem::replace(&mut self.is_connected, true) {
+                    // The first connection: what was said before it stands in its line.
+                    return;
+                }
                 self.on_fetch_lost(cx);
                 let (now, is_idle) = (cx.now(), !self.is_working());
                 if let Some(member) = self.member.as_mut().filter(|_| is_idle) {
@@ -292,7 +301,9 @@ impl LogConsumer {
             Request::Join(join) => {
                 let ms =
                     |span: SimSpan| u32::try_from(span.as_ns() / 1_000_000).unwrap_or(u32::MAX);
+                self.n_asked += 1;
                 LogParcel::Join(JoinRequest {
+                    number: self.n_asked,
                     serial: join.member.map_or(0, serial),
                     is_static: join.instance.is_some(),
                     session_ms: ms(join.session),
@@ -304,7 +315,8 @@ impl LogConsumer {
             }
             Request::Sync { member, generation, .. } => {
                 let by = Some(self.params.division());
-                LogParcel::Sync { serial: member.serial, generation, by }
+                self.n_asked += 1;
+                LogParcel::Sync { number: self.n_asked, serial: member.serial, generation, by }
             }
             Request::Heartbeat { member, generation } => {
                 LogParcel::Heartbeat { serial: member.serial, generation }
@@ -320,7 +332,7 @@ impl LogConsumer {
         cx.write(0, Parcel::Log(parcel), false);
     }
 
-    fn on_answer(&mut self, cx: &mut Ctx<'_>, answer: GroupAnswer) {
+    fn on_answer(&mut self, cx: &mut Ctx<'_>, number: u32, answer: GroupAnswer) {
         // Its number among the broker's clients is the broker's business.
         let client = 0;
         let answer = match answer {
@@ -332,7 +344,6 @@ impl LogConsumer {
             }
             GroupAnswer::JoinRefused(error) => Answer::Join(Err(error)),
             GroupAnswer::Synced(answer) => {
-                self.ask_again_at = None;
                 Answer::Sync(answer.map(|set| partitions_of(set).map(partition).collect()))
             }
             GroupAnswer::Heartbeat(answer) => Answer::Heartbeat(answer),
@@ -341,10 +352,16 @@ impl LogConsumer {
         };
         let asks_id = matches!(answer, Answer::Join(Err(GroupError::MemberIdRequired(_))));
         let is_join = matches!(answer, Answer::Join(_) | Answer::Sync(_));
+        if is_join && number != self.n_asked {
+            return;
+        }
         if is_join && !asks_id && self.is_working() {
             // They are looked at inside a poll.
             self.deferred.push(answer);
             return;
+        }
+        if matches!(answer, Answer::Sync(_)) {
+            self.ask_again_at = None;
         }
         let now = cx.now();
         let Some(member) = &mut self.member else { return };
@@ -354,7 +371,7 @@ impl LogConsumer {
     }
 
     /// The application polls: what was fetched becomes its next batch, or it waits.
-    fn poll(&mut self, cx: &mut Ctx<'_>) {
+    pub(super) fn poll(&mut self, cx: &mut Ctx<'_>) {
         if self.is_working() {
             return;
         }
@@ -400,145 +417,6 @@ impl LogConsumer {
         }
         self.ask(cx);
         self.work(cx);
-    }
-
-    /// Gives work to idle workers and takes back what is done; with the last the batch is over.
-    fn work(&mut self, cx: &mut Ctx<'_>) {
-        let was_working = self.is_working();
-        loop {
-            while let Some(job) = self.workers.finish(cx.now()) {
-                self.on_done(cx, &job);
-            }
-            self.commit_by_hand(cx);
-            let n_idle = (self.workers.busy.len() as u32).saturating_sub(self.workers.n_busy());
-            if n_idle == 0 || self.batch.is_empty() || self.must_pause(cx) {
-                break;
-            }
-            for _ in 0..n_idle {
-                let Some(job) = self.batch.pop_front() else { break };
-                self.start(cx, job);
-            }
-        }
-        if was_working && !self.is_working() {
-            let now = cx.now();
-            if let Some(member) = &mut self.member {
-                member.resume(now);
-                // While it joins it keeps what it owns, and polls by itself.
-                if member.gauges().phase != Phase::Working && self.deferred.is_empty() {
-                    self.poll(cx);
-                }
-            }
-            if !self.params.poll.is_zero() && !self.is_working() {
-                self.fetched_waits_for_poll(cx);
-            }
-        }
-    }
-
-    fn fetched_waits_for_poll(&self, cx: &mut Ctx<'_>) {
-        for record in &self.fetching.fetched {
-            cx.fact(Fact::Held { msg: record.message.id, cause: Cause::PollWait });
-        }
-    }
-
-    /// Writes the commit by hand that is due.
-    fn commit_by_hand(&mut self, cx: &mut Ctx<'_>) {
-        let Some((at, number, offset)) = self.committing else { return };
-        if at <= cx.now() {
-            self.committing = None;
-            if let Some(place) = self.reading(number) {
-                self.commit(cx, place, Some(offset));
-            }
-        }
-    }
-
-    /// Whether work must wait: for the commit of what is done, or of what is about to begin.
-    fn must_pause(&mut self, cx: &mut Ctx<'_>) -> bool {
-        if self.committing.is_some() {
-            return true;
-        }
-        let takes = self.params.commit_takes;
-        if self.params.commit != CommitMode::BeforeEach || takes.is_zero() {
-            return false;
-        }
-        match self.pause_until {
-            None => {
-                let Some(job) = self.batch.front().copied() else { return false };
-                self.commit_begin(cx, &job);
-                self.pause_until = Some(cx.now().saturating_add(takes));
-                true
-            }
-            Some(until) if cx.now() < until => true,
-            Some(_) => {
-                self.pause_until = None;
-                false
-            }
-        }
-    }
-
-    /// Commits by the rules for work that begins.
-    fn commit_begin(&mut self, cx: &mut Ctx<'_>, job: &Job) {
-        let (number, offset) = place_of(job);
-        if let Some(place) = self.reading(number) {
-            let offset = self.readings[place].committer.as_mut().and_then(|c| c.on_begin(offset));
-            self.commit(cx, place, offset);
-        }
-    }
-
-    fn start(&mut self, cx: &mut Ctx<'_>, job: Job) {
-        self.commit_begin(cx, &job);
-        let params = &self.params;
-        let service = Service {
-            recorded: &params.recorded.0,
-            ..Service::new(params.service, params.spread, params.variation.0)
-        };
-        self.workers.take(cx, job, service);
-    }
-
-    /// The work on one message ended: its effect happens here.
-    fn on_done(&mut self, cx: &mut Ctx<'_>, job: &Job) {
-        cx.fact(Fact::Done { msg: job.message.id, at: cx.me, answers: false });
-        let (number, offset) = place_of(job);
-        let Some(place) = self.reading(number) else { return };
-        let reading = &mut self.readings[place];
-        if reading.open.front() != Some(&offset) {
-            if reading.open.binary_search(&offset).is_ok() {
-                reading.early.insert(offset);
-            }
-            return;
-        }
-        // Offsets are committed in order, whichever worker is first.
-        let mut committed = None;
-        while let Some(done) = reading.open.front().copied() {
-            if done != offset && !reading.early.remove(&done) {
-                break;
-            }
-            reading.open.pop_front();
-            committed = reading.committer.as_mut().and_then(|c| c.on_done(done)).or(committed);
-        }
-        let takes = self.params.commit_takes;
-        match committed {
-            Some(offset) if self.params.commits_by_hand() && !takes.is_zero() => {
-                self.committing = Some((cx.now().saturating_add(takes), number, offset));
-            }
-            _ => self.commit(cx, place, committed),
-        }
-    }
-
-    fn commit_by_timer(&mut self, cx: &mut Ctx<'_>) {
-        let now = cx.now();
-        for place in 0..self.readings.len() {
-            let offset = self.readings[place].committer.as_mut().and_then(|c| c.on_wake(now));
-            self.commit(cx, place, offset);
-        }
-    }
-
-    /// Writes a commit, if there is one and it is a member.
-    fn commit(&mut self, cx: &mut Ctx<'_>, place: usize, offset: Option<u64>) {
-        let (Some(offset), Some(member)) = (offset, &self.member) else { return };
-        let (Some(id), Some(generation)) = (member.id(), member.generation()) else { return };
-        let partition = self.readings[place].partition;
-        let commit = LogParcel::Commit { serial: id.serial, generation, partition, offset };
-        cx.write(0, Parcel::Log(commit), false);
     }
 
     /// It has these partitions from now on; those that it had go on as they are.
@@ -600,7 +478,7 @@ impl LogConsumer {
         self.ask_again_at = None;
     }
 
-    fn reading(&self, partition: u8) -> Option<usize> {
+    pub(super) fn reading(&self, partition: u8) -> Option<usize> {
         self.readings.iter().position(|reading| reading.partition == partition)
     }
 
@@ -623,14 +501,4 @@ impl LogConsumer {
         let coming = self.fetching.coming.as_ref().map_or(0, |coming| coming.got.len());
         (coming + self.fetching.fetched.len() + self.batch.len()) as u64
     }
-}
-
-/// A record as work; its tag names partition and offset.
-fn job_of(record: &FetchedRecord) -> Job {
-    let FetchedRecord { partition, offset, message, redelivered, .. } = *record;
-    Job { message, port: 0, by: By::Broker, tag: offset << 8 | u64::from(partition), redelivered }
-}
-
-fn place_of(job: &Job) -> (u8, u64) {
-    (job.tag as u8, job.tag >> 8)
 }

@@ -119,8 +119,9 @@ impl LogConsumer {
     }
 
     /// The answer is empty.
-    pub(super) fn on_nothing(&mut self, cx: &mut Ctx<'_>, number: u32) {
+    pub(super) fn on_nothing(&mut self, cx: &mut Ctx<'_>, number: u32, again: bool) {
         if number == self.fetching.number && self.fetching.due.take().is_some() {
+            self.fetching.must_seek |= again;
             self.give_up_coming(cx);
             self.on_answered(cx);
         }

@@ -10,13 +10,16 @@ mod consumer_params;
 mod fetching;
 pub mod members;
 pub mod producer;
+mod producer_params;
 mod serving;
 pub mod shelf;
+mod working;
 
 pub use broker::{LogBrokerActor, LogBrokerParams};
 pub use consumer::LogConsumer;
 pub use consumer_params::{CommitMode, Division, LogConsumerParams, Start};
-pub use producer::{LogProducer, LogProducerParams};
+pub use producer::LogProducer;
+pub use producer_params::{AckWish, LogProducerParams};
 
 /// The partitions of a set, rising.
 pub fn partitions_of(set: u64) -> impl Iterator<Item = u8> {

@@ -251,8 +251,12 @@ impl LogBrokerActor {
         let now = cx.now();
         let group = &mut self.groups[usize::from(number)];
         match parcel {
-            LogParcel::Join(join) => group.join(now, port, &join),
-            LogParcel::Sync { serial, generation, by } => {
+            LogParcel::Join(join) => {
+                self.peers[usize::from(port)].asked = join.number;
+                group.join(now, port, &join);
+            }
+            LogParcel::Sync { number, serial, generation, by } => {
+                self.peers[usize::from(port)].asked = number;
                 group.sync(now, port, (serial, generation), by);
             }
             LogParcel::Heartbeat { serial, generation } => {
@@ -285,8 +289,8 @@ impl LogBrokerActor {
         let n_partitions = self.shelves.len() as u32;
         let peers = &mut self.peers;
         self.groups[usize::from(number)].answers(cx, number, n_partitions, |cx, port, answer| {
-            let parcel = Parcel::Log(LogParcel::Group(answer));
             let peer = &mut peers[usize::from(port)];
+            let parcel = Parcel::Log(LogParcel::Group { number: peer.asked, answer });
             if !peer.outgoing.is_empty() || !cx.write(port, parcel, true) {
                 peer.outgoing.push_back(parcel);
             }
@@ -400,7 +404,7 @@ impl LogBrokerActor {
         });
         let n = taken.len() as u16;
         if n == 0 {
-            self.write(cx, port as u16, Parcel::Log(LogParcel::Nothing { number }));
+            self.write(cx, port as u16, Parcel::Log(LogParcel::Nothing { number, again: false }));
         }
         let channel = cx.seat.ports[port].channel;
         for (index, (partition, record)) in taken.drain(..).enumerate() {
