@@ -9,6 +9,7 @@ pub mod caption;
 pub mod cards;
 pub mod cells;
 pub mod charts;
+pub mod claims;
 pub mod draw;
 pub mod ends;
 pub mod frame;
