@@ -493,8 +493,20 @@ fn schema_and_parameters_are_printed_whole() {
 #[test]
 fn help_has_examples() {
     assert!(good(&["--help"]).contains("Examples:"));
-    for command in ["list", "run", "link", "schema", "params", "serve", "validate"] {
+    for command in ["list", "run", "link", "size", "schema", "params", "serve", "validate"] {
         assert!(good(&[command, "--help"]).contains("Example"), "{command}");
     }
     assert_eq!(good(&["--version"]).trim(), concat!("inflight ", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn sizing_prints_what_is_saved_and_a_link_that_proves_it() {
+    let text = good(&["size", "same-latency-three-configs", "--until", "60ms"]);
+    for part in ["MEM_SIZE", "bytes saved", "#define MEM_SIZE", "mem-size=", "cubemx"] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+    let link = text.lines().last().expect("a link");
+    assert!(good(&["run", link]).contains("delivered"), "{link}");
+    let refused = bad(&["size", "mm1"]);
+    assert!(refused.contains("stm32"), "{refused}");
 }

@@ -1,6 +1,6 @@
 //! lwIP's model against what a real lwIP did in virtual time: every record, to the last bit.
-//! It runs on an STM32 board on which nothing takes time: that the board adds nothing of its own
-//! to lwIP is proved here too.
+//! Each runs twice: on a bare board, and on that of a host with the profile `stm32` on which
+//! nothing takes time: that the board adds nothing of its own to lwIP is proved here too.
 #![cfg(feature = "cli")]
 
 use inflight::cli::validate::{Case, Line, Verdict, replay_all, replay_text};
@@ -16,6 +16,10 @@ fn record(name: &str) -> Value {
 
 fn replay(record: &Value) -> Case {
     let cases = replay_text(record.to_string().as_bytes());
+    // What one finds the other does.
+    let same =
+        |case: &&Case| (case.verdict == Verdict::Passed) != (cases[0].verdict == Verdict::Passed);
+    assert_eq!(cases.iter().find(same), None);
     cases.into_iter().next().expect("a record is a case")
 }
 
@@ -25,10 +29,12 @@ fn every_record_is_met_at_the_highest_level() {
     let failed: Vec<&Line> =
         lines.iter().filter(|line| line.case.verdict != Verdict::Passed).collect();
     assert!(failed.is_empty(), "{failed:#?}");
-    // 102 traces, 3 heaps, 2 tables of buffers.
-    assert_eq!(lines.len(), 107);
+    // 102 traces twice, 3 heaps, 2 tables of buffers.
+    assert_eq!(lines.len(), 209);
     let traces = lines.iter().filter(|line| line.case.details["level"] == 4);
-    assert_eq!(traces.count(), 102);
+    assert_eq!(traces.count(), 204);
+    let boards = lines.iter().filter(|line| line.case.group.starts_with("stm32 "));
+    assert_eq!(boards.count(), 102);
 }
 
 #[test]

@@ -14,6 +14,7 @@ pub mod progress;
 pub mod report;
 pub mod run;
 pub mod serve;
+pub mod size;
 pub mod source;
 pub mod tables;
 pub mod validate;
@@ -30,6 +31,7 @@ const EXAMPLES: &str = "Examples:
   inflight run competing-consumers
   inflight run mm1 --set producer.rate=9.5/s --json
   inflight link mm1 --set producer.rate=9.5/s --at 30s
+  inflight size sensor-to-broker
   inflight params | less
   inflight serve
 
@@ -54,6 +56,8 @@ enum Command {
     Link(link::LinkArgs),
     /// Read an lwipopts.h: what it sets, whether it builds, and a scenario with it.
     Lwipopts(lwipopts::LwipoptsArgs),
+    /// Find the least memory with which the boards (`stm32`) of a scenario lose nothing.
+    Size(size::SizeArgs),
     /// Print the JSON Schema of scenario documents, for editors.
     #[command(after_help = "Example:\n  inflight schema > scenario.schema.json")]
     Schema,
@@ -88,6 +92,7 @@ pub fn main() -> Result<ExitCode, String> {
         Command::Run(args) => run::run(&args),
         Command::Link(args) => link::link(&args),
         Command::Lwipopts(args) => lwipopts::lwipopts(&args),
+        Command::Size(args) => size::size(&args),
         Command::Schema => print(&schema::schema()),
         Command::Params => print(&reference::markdown()),
         Command::Serve { port, root } => serve::serve(&root, port).map(|()| ExitCode::SUCCESS),

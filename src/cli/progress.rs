@@ -84,3 +84,47 @@ impl Drop for Progress {
         }
     }
 }
+
+/// Shows how many of several pieces of work are done, if standard error is a terminal.
+pub struct Counter {
+    watch: Watch,
+    bar: Option<ProgressBar>,
+    seen_by_someone: bool,
+}
+
+impl Counter {
+    /// No bar yet.
+    pub fn new() -> Counter {
+        let seen_by_someone = io::stderr().is_terminal();
+        Counter { watch: Watch::start(), bar: None, seen_by_someone }
+    }
+
+    /// So many are done, of about so many.
+    pub fn show(&mut self, done: u64, all: u64) {
+        if !self.seen_by_someone || self.watch.elapsed() < PATIENCE {
+            return;
+        }
+        let bar = self.bar.get_or_insert_with(|| {
+            let target = ProgressDrawTarget::stderr_with_hz(10);
+            let bar = ProgressBar::with_draw_target(Some(all), target);
+            let style = ProgressStyle::with_template("{bar:30} {pos}/{len}");
+            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+            bar
+        });
+        bar.set_length(all);
+        bar.set_position(done);
+    }
+
+    /// The bar goes away.
+    pub fn end(self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+impl Default for Counter {
+    fn default() -> Counter {
+        Counter::new()
+    }
+}

@@ -131,11 +131,13 @@ pub enum Cause {
     Phy,
     /// lwIP: written, and nothing sends it before a timer's tick.
     TimerTick,
+    /// No simulation: an article claims that it takes so long.
+    Claim,
 }
 
 impl Cause {
     /// Every cause, in the order of the stacked chart from below.
-    pub const ALL: [Cause; 33] = [
+    pub const ALL: [Cause; 34] = [
         Cause::Sender,
         Cause::BackPressure,
         Cause::Retry,
@@ -169,6 +171,7 @@ impl Cause {
         Cause::Dma,
         Cause::Phy,
         Cause::TimerTick,
+        Cause::Claim,
     ];
 
     /// How many there are.
@@ -215,6 +218,7 @@ impl Cause {
             Cause::Dma => "dma",
             Cause::Phy => "phy",
             Cause::TimerTick => "timer-tick",
+            Cause::Claim => "claim",
         }
     }
 
@@ -254,6 +258,7 @@ impl Cause {
             Cause::Dma => Text { en: "DMA", zh: "DMA" },
             Cause::Phy => Text { en: "PHY", zh: "PHY" },
             Cause::TimerTick => Text { en: "timer tick", zh: "定时器节拍" },
+            Cause::Claim => Text { en: "claimed, not simulated", zh: "声称值，非仿真" },
         }
     }
 }

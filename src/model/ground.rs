@@ -101,6 +101,8 @@ pub enum Purpose {
     Reorder = 10,
     /// Whether a packet arrives twice.
     Duplicate = 11,
+    /// By how much a claimed latency is off its middle.
+    Claim = 12,
 }
 
 /// An actor's end of a channel.

@@ -68,6 +68,12 @@ const BOXES: usize = 8;
 /// Pools that a board has at most.
 const POOLS: f32 = 6.0;
 
+const CLAIMED: Text = Text::new(
+    "Article mode: latencies are looked up in an article, not simulated.",
+    "文章模式：延迟取自某文章，是查表而非仿真。",
+);
+const CLAIMED_SHORT: Text =
+    Text::new("Article mode: looked up, not simulated.", "文章模式：查表，非仿真。");
 const BY_LOOP: Text = Text::new("super-loop {0}", "裸机主循环 {0}");
 const CPU: Text = Text::new("CPU", "CPU");
 const SO_FAR: Text = Text::new("{0} % so far", "至今 {0} %");
@@ -202,6 +208,13 @@ impl Draft<'_, '_> {
         let at = pt(room.x + used, room.y + 15.0);
         let face = plain(12.0, Token::Ink2);
         self.pen.first(at, Anchor::Start, face, room.w - used, &[&long, &short, &clock]);
+        if inside.claim.is_some() {
+            let face = bold(12.0, Token::BadInk);
+            let at = pt(room.x, room.y + 37.0);
+            let texts = [CLAIMED.get(lang), CLAIMED_SHORT.get(lang)];
+            self.pen.first(at, Anchor::Start, face, room.w, &texts);
+            return;
+        }
         let base = room.y + 37.0;
         let so_far = self.say(SO_FAR, &[&tenths(inside.load_ppm())]);
         self.label(pt(room.x, base), room.w, CPU.get(lang), &so_far, &[&self.doing()]);
@@ -660,6 +673,7 @@ mod tests {
                 frame(0, Stage::TxFifo),
             ],
             counters: Counters { missed: 2, tx_refused: 1, ..Counters::default() },
+            claim: None,
         };
         Board::new(0, &Stm32Params::default(), vec![ActorId(0)], inside)
     }
@@ -711,6 +725,19 @@ mod tests {
         let (zh, _) = drawn(&busy(), 528.0, Lang::Zh);
         let said: Vec<&str> = texts(&zh).iter().map(|text| text.1).collect();
         assert!(said.contains(&"已挂起（RBUS）") && said.contains(&"堆"), "{said:?}");
+    }
+
+    #[test]
+    fn article_mode_says_that_it_is_a_lookup() {
+        let mut board = busy();
+        board.inside.claim = Some(crate::model::stm32::article::CLAIMS[0]);
+        for (width, lang, words) in [
+            (528.0, Lang::En, "looked up in an article, not simulated"),
+            (358.0, Lang::Zh, "查表而非仿真"),
+        ] {
+            let (scene, _) = drawn(&board, width, lang);
+            assert!(texts(&scene).iter().any(|text| text.1.contains(words)), "{lang:?}");
+        }
     }
 
     #[test]

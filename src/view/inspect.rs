@@ -116,6 +116,7 @@ pub const fn fill_of(cause: Cause) -> (Token, Pattern) {
         Cause::Dma => (Token::CauseCopyDma, Pattern::Solid),
         Cause::Phy => (Token::CauseCopyDma, Pattern::Lines),
         Cause::TimerTick => (Token::CauseTick, Pattern::Dots),
+        Cause::Claim => (Token::CauseProcessing, Pattern::Dots),
     }
 }
 

@@ -154,6 +154,7 @@ fn is_wait(cause: Cause) -> bool {
             | Cause::MainLoop
             | Cause::Cpu
             | Cause::TimerTick
+            | Cause::Claim
     )
 }
 
@@ -295,6 +296,10 @@ fn sentence_of_board(cause: Cause) -> Text {
         Cause::TimerTick => Text::new(
             "It was written, and nothing sent it before a timer's tick.",
             "已写入，但直到定时器节拍才有人发送它。",
+        ),
+        Cause::Claim => Text::new(
+            "An article claims that it takes so long. The real stack does not: no simulation.",
+            "某文章声称要这么久。真实协议栈并非如此：这不是仿真。",
         ),
         _ => Text::new("It was with its sender.", "它在发送方。"),
     }

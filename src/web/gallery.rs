@@ -17,11 +17,12 @@ const TOPICS: Text = Text::new("Topics", "主题");
 const NONE: Text = Text::new("No scenario has these words.", "没有场景含有这些词。");
 
 /// The topics in the order of the page.
-const TOPIC_NAMES: [(&str, Text); 5] = [
+const TOPIC_NAMES: [(&str, Text); 6] = [
     ("basics", Text::new("Start here", "从这里开始")),
     ("queues", Text::new("Queues", "队列")),
     ("guarantees", Text::new("Guarantees", "保证")),
     ("tcp", Text::new("TCP", "TCP")),
+    ("stm32", Text::new("STM32 boards", "STM32 板子")),
     ("brokers", Text::new("Brokers and groups", "代理与消费组")),
 ];
 

@@ -21,6 +21,7 @@ use crate::web::cures::{Cure, Cures};
 use crate::web::reading::value_now;
 use crate::web::readout::Tone;
 use crate::web::shell::{Place, Sheet, Shell, Tab};
+use crate::web::sizes::Sizes;
 use crate::web::{dom, speed};
 use crate::world::ActorState;
 use crate::world::link::{Source, short_fingerprint};
@@ -91,6 +92,8 @@ pub struct Lab {
     pub sight: Cell<Option<Sight>>,
     /// The stretch that it shows first.
     pub stretch: Cell<Option<Window>>,
+    /// The search for the least memory.
+    pub sizes: Sizes,
     /// What was pasted as `lwipopts.h` of the host at this place.
     pub pasted: RefCell<Option<(u16, String)>>,
     /// Instant and fingerprint that the opened link carried.
@@ -154,6 +157,7 @@ impl Lab {
             n_runs: 0,
             sight: Cell::new(None),
             stretch: Cell::new(None),
+            sizes: Sizes::None,
             pasted: RefCell::new(None),
             linked: None,
             carry: 0.0,
@@ -194,6 +198,7 @@ impl Lab {
         self.n_runs += 1;
         self.sight.set(None);
         self.stretch.set(None);
+        self.sizes = Sizes::None;
         self.pasted.replace(None);
         let ladder = self.has_ladder();
         match self.shell.tab {
@@ -220,7 +225,7 @@ impl Lab {
 
     /// Looks ahead for a part of a frame; true: there is more to do.
     pub fn look_ahead(&mut self) -> bool {
-        if self.ahead.work(&self.session) {
+        if self.sizes.work(&self.source) || self.ahead.work(&self.session) {
             return true;
         }
         // Nothing else is tried while time passes.
@@ -323,6 +328,7 @@ impl Lab {
     pub fn carry_out(&mut self, act: Act) -> Trail {
         if changes_run(&act) {
             self.ahead.forget();
+            self.sizes = Sizes::None;
         }
         match act {
             Act::Toggle if self.shell.steps => self.step(1),
@@ -351,6 +357,14 @@ impl Lab {
             Act::Nudge { path, steps } => self.nudge(&path, steps),
             Act::Set { path, text } => self.set(&path, &text),
             Act::SetAll(values) => self.set_all(&values),
+            Act::Size(true) => {
+                self.sizes = Sizes::start(self.session.scenario());
+                Trail::None
+            }
+            Act::Size(false) => {
+                self.sizes = Sizes::None;
+                Trail::None
+            }
             Act::Unset(path) => self.unset(&path),
             Act::Reset => self.reset(),
             Act::Seed(text) => self.seed(&text),

@@ -71,6 +71,7 @@ impl Reading {
             offered: lab.chosen == Chosen::Nothing && chosen.chosen != Chosen::Nothing,
             cures: cures(lab, &chosen).into(),
             chosen: Rc::new(chosen),
+            sizes: lab.sizes.sight(lang),
             ledger: ledger(session),
             ladder: lab.has_ladder(),
             run: run(lab),

@@ -9,6 +9,7 @@ use crate::kernel::SimTime;
 use crate::view::inspect::{Inspection, Step};
 use crate::web::act::Act;
 use crate::web::shell::Shell;
+use crate::web::sizes::SizesSight;
 
 /// Everything that the components show.
 #[derive(Clone, PartialEq, Debug)]
@@ -29,6 +30,8 @@ pub struct Readout {
     pub offered: bool,
     /// Changes that would have helped it: path, value, what they are called, what they give.
     pub cures: Rc<[Try]>,
+    /// The search for the least memory.
+    pub sizes: SizesSight,
     /// The ledger line.
     pub ledger: Ledger,
     /// Whether there is a ladder.

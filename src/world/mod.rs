@@ -19,6 +19,7 @@ pub mod scenario;
 pub mod session;
 pub mod schema;
 pub mod setting;
+pub mod sizing;
 mod write;
 
 pub use arena::{ActorNode, ActorState, Plan, Stop, World};

@@ -42,6 +42,20 @@ pub const ALL: &[Preset] = presets![
     "tmr-interval",
     "two-lwip-boards",
     "broker-over-tcp",
+    "ten-ms-to-one-ms",
+    "same-latency-three-configs",
+    "slow-super-loop",
+    "write-write-read-board",
+    "two-boards",
+    "tmr-10-spurious-retransmit",
+    "lost-request",
+    "hal-delay-loop",
+    "err-mem",
+    "four-descriptors-hang",
+    "bulk-100k",
+    "pool-exhausted",
+    "rx-stall",
+    "sensor-to-broker",
 ];
 
 /// The preset of that id.

@@ -6,6 +6,36 @@
 //! the sum of 6.0 and 0.4 ms (how that is split is a choice).
 
 use crate::kernel::SimSpan;
+use crate::kernel::random::Stream;
+
+choices! {
+    /// Whose latency a board has.
+    pub enum ArticleMode {
+        /// The simulated one.
+        Off = "off" ("off", "关"),
+        /// The article's for its default set.
+        Default = "default" ("its default", "其默认"),
+        /// The article's for a set that only defines the macro against Nagle.
+        MacroOnly = "macro-only" ("macro only", "只改宏"),
+        /// The article's for a board "without DMA".
+        NoDma = "no-dma" ("no DMA", "不用 DMA"),
+        /// The article's for its optimised set.
+        Optimised = "optimised" ("its optimised", "其优化"),
+    }
+}
+
+impl ArticleMode {
+    /// What is claimed; `None`: nothing, the board is simulated.
+    pub fn claim(self) -> Option<Claim> {
+        match self {
+            ArticleMode::Off => None,
+            ArticleMode::Default => Some(CLAIMS[0]),
+            ArticleMode::MacroOnly => Some(CLAIMS[1]),
+            ArticleMode::NoDma => Some(CLAIMS[2]),
+            ArticleMode::Optimised => Some(CLAIMS[3]),
+        }
+    }
+}
 
 /// What is left when everything is switched off.
 const LEFT: SimSpan = SimSpan::us(1_100);
@@ -60,6 +90,12 @@ impl Claim {
     pub fn range(&self) -> (SimSpan, SimSpan) {
         let scaled = |ppm: u64| SimSpan::ns(self.round_trip().as_ns() * ppm / 1_000_000);
         (scaled(1_000_000 - SCATTER_PPM), scaled(1_000_000 + SCATTER_PPM))
+    }
+
+    /// One of the claimed round trips, by a draw.
+    pub fn draw(&self, mut stream: Stream) -> SimSpan {
+        let (least, most) = self.range();
+        stream.uniform(least, most)
     }
 
     /// The processor's load that the article draws, in percent. "Assumed".

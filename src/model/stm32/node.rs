@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 
+use super::article::Claim;
 use super::board::{Board, Departure, Handled, Program, Rhythm};
 use super::params::Stm32Params;
 use crate::kernel::SimTime;
@@ -15,7 +16,7 @@ use crate::model::tcp::lwip::{Addr, Answer, App, Event, From, PcbId, Post, Stack
 use crate::model::wire::Frame;
 
 /// Largest IP packet of an Ethernet device in bytes. `ethernetif.c`.
-const ETHERNET_MTU: u32 = 1_500;
+pub const ETHERNET_MTU: u32 = 1_500;
 /// Most calls that wait for a turn; each end of a channel books each kind once.
 const BOOKINGS_LIMIT: usize = 100_000;
 
@@ -48,7 +49,7 @@ impl App for Desk {
     fn on(&mut self, stack: &mut Stack, pcb: PcbId, addr: Addr, event: Event) -> Answer {
         let writer = self.going_on.iter_mut().find(|writer| writer.addr == addr);
         if let (Event::Sent(_) | Event::Poll, Some(writer)) = (event, writer) {
-            writer.go_on(stack, pcb);
+            writer.go_on(stack, pcb, event);
         }
         Post.on(stack, pcb, addr, event)
     }
@@ -56,9 +57,13 @@ impl App for Desk {
 
 impl GoingOn {
     /// Writes what the stack takes; its segments leave when the callback is over.
-    fn go_on(&mut self, stack: &mut Stack, pcb: PcbId) {
+    fn go_on(&mut self, stack: &mut Stack, pcb: PcbId, event: Event) {
         self.was_called = true;
         let Some((pcb, core)) = stack.pcb_mut(pcb) else { return };
+        if event == Event::Poll && !pcb.unacked.is_empty() {
+            // It waits for `tcp_sent`.
+            return;
+        }
         while let Some((bytes, more)) = self.writes.front_mut() {
             let n = (*bytes).min(pcb.snd_buf);
             if n == 0 {
@@ -122,6 +127,15 @@ pub struct Leaving {
     pub departure: Departure,
 }
 
+/// A frame that came and is kept back, so that its answer takes as long as is claimed.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct KeptBack {
+    /// Until when.
+    pub until: SimTime,
+    /// The frame.
+    pub frame: Frame,
+}
+
 /// A board with its programs' calls.
 #[derive(Clone, PartialEq, Debug)]
 pub struct BoardNode {
@@ -141,6 +155,14 @@ pub struct BoardNode {
     pub turn_due: Option<SimTime>,
     /// When the last turn was: calls at this instant are made at once.
     pub turn_at: Option<SimTime>,
+    /// An article's claim, which takes the place of the simulated latency.
+    pub claim: Option<Claim>,
+    /// Requests whose answers are claimed to take until then, by end.
+    pub asked: Vec<(ChannelId, Lane, SimTime)>,
+    /// Frames that are kept back, in the order in which they came.
+    pub kept_back: VecDeque<KeptBack>,
+    /// Claims drawn so far.
+    pub n_claims: u64,
     /// Programs that were refused go on in callbacks.
     pub goes_on_in_callbacks: bool,
     /// What they did in the last pass.
@@ -165,6 +187,10 @@ impl BoardNode {
             booked_at: None,
             turn_due: None,
             turn_at: None,
+            claim: params.board.article.claim(),
+            asked: Vec::new(),
+            kept_back: VecDeque::new(),
+            n_claims: 0,
             goes_on_in_callbacks: params.board.sent_callback,
             went_on: Vec::new(),
             n_err_mem: 0,
@@ -199,7 +225,21 @@ impl BoardNode {
     pub fn next_wake(&self) -> Option<SimTime> {
         let leaves = self.leaving.front().map(|leaving| leaving.at);
         let pass = self.board.next_pass(&Desk { due: self.booked_at, going_on: Vec::new() });
-        [leaves, self.turn_due, pass].into_iter().flatten().min()
+        let claimed = self.kept_back.front().map(|kept| kept.until);
+        [leaves, self.turn_due, pass, claimed].into_iter().flatten().min()
+    }
+
+    /// A program wrote: from now on its answer is claimed to take so long.
+    pub fn ask(&mut self, channel: ChannelId, side: Lane, until: SimTime) {
+        if !self.asked.iter().any(|(c, s, _)| (*c, *s) == (channel, side)) {
+            self.asked.push((channel, side, until));
+        }
+    }
+
+    /// Until when what came for an end is to be kept back, if it is.
+    pub fn take_claim(&mut self, channel: ChannelId, side: Lane) -> Option<SimTime> {
+        let place = self.asked.iter().position(|(c, s, _)| (*c, *s) == (channel, side))?;
+        Some(self.asked.remove(place).2)
     }
 
     /// Puts a frame between driver and wire.

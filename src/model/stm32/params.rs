@@ -1,5 +1,6 @@
 //! What people set of a board: silicon, driver and loop, and the options of lwIP on it.
 
+use super::article::ArticleMode;
 use super::board::{Config, Rhythm};
 use super::cost::{Costs, Cpu, Optimisation};
 use super::driver::Driver;
@@ -141,6 +142,12 @@ params! {
             help ("Estimated; 0: 160 on an F4, 100 on an F7 or H7.",
                 "估计值；0 表示 F4 取 160，F7 与 H7 取 100。"),
             source "estimated";
+        /// What an article claims instead.
+        article: ArticleMode = ArticleMode::Off, choice, applies restart,
+            name ("Article's claim", "文章声称"),
+            help ("Shows a widely read article's numbers instead of the stack's: claims, looked up, \
+                not simulated.", "显示某文章的数字，而非协议栈的：是查表得到的声称值，不是仿真。"),
+            source "docs/models/stm32.md";
         /// Nothing takes time.
         free_of_cost: bool = false, switch, applies restart, name ("No costs", "零开销"),
             help ("Processor, DMA and PHY take no time: what lwIP alone would do.",

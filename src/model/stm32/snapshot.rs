@@ -1,5 +1,6 @@
 //! What the inside of a board looks like at an instant: plain numbers for whoever draws it.
 
+use super::article::Claim;
 use super::board::Load;
 use super::driver::Path;
 use super::mac::Slot;
@@ -140,6 +141,8 @@ pub struct Snapshot {
     pub frames: Vec<FrameSight>,
     /// What was counted.
     pub counters: Counters,
+    /// The latency shown is an article's claim, looked up and not simulated.
+    pub claim: Option<Claim>,
 }
 
 impl Snapshot {
@@ -210,6 +213,7 @@ impl BoardNode {
                 no_pbuf: self.n_no_pbuf,
                 err_mem: self.n_err_mem,
             },
+            claim: self.claim,
         }
     }
 

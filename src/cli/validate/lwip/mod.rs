@@ -1,6 +1,7 @@
 //! Replays `lwip-truth/1`: what a real lwIP did in virtual time, segment by segment.
 //!
-//! The same stack options, link, peer and program run on [`lwip`](crate::model::tcp::lwip), and
+//! The same stack options, link, peer and program run on [`lwip`](crate::model::tcp::lwip), once
+//! behind a device that takes all at once and once on a board as documents make it, and
 //! what leaves both ends is compared in order. Levels: 1 direction, flags, length, position;
 //! 2 also times; 3 also acknowledgement and window; 4 also the program's events.
 //! A case passes at level 4 with the same memory high-water marks.
@@ -29,12 +30,29 @@ const KEYS_L1: [&str; 6] = ["dir", "conn", "flags", "len", "seq", "mss"];
 const KEYS_L2: [&str; 4] = ["t_us", "rx_us", "proc_us", "drop"];
 const KEYS_L3: [&str; 3] = ["ack", "win", "rtx"];
 
-/// Replays a record: one case.
+/// Which stack a record is replayed on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum On {
+    /// lwIP as it is.
+    Stack,
+    /// lwIP on the board of a host with the profile `stm32`, nothing of which takes time.
+    Board,
+}
+
+/// Replays a record: one case on lwIP as it is, and one on an STM32's board.
 pub fn replay(record: &Value) -> Vec<Case> {
+    vec![replay_on(record, On::Stack), replay_on(record, On::Board)]
+}
+
+fn replay_on(record: &Value, on: On) -> Case {
     let id = record["id"].as_str().unwrap_or("-");
-    let group = format!("lwip {}", record["group"].as_str().unwrap_or("unnamed"));
-    let mut case = Case::new(id, group, Verdict::Passed);
-    match play(record) {
+    let group = record["group"].as_str().unwrap_or("unnamed");
+    let (id, group) = match on {
+        On::Stack => (id.to_owned(), format!("lwip {group}")),
+        On::Board => (format!("{id}, through a board"), format!("stm32 {group}")),
+    };
+    let mut case = Case::new(&id, group, Verdict::Passed);
+    match play(record, on) {
         Err(why) => case.verdict = Verdict::Failed(why),
         Ok(played) => {
             let (level, difference) = compare(record, &played);
@@ -45,11 +63,11 @@ pub fn replay(record: &Value) -> Vec<Case> {
             }
         }
     }
-    vec![case]
+    case
 }
 
-fn play(record: &Value) -> Result<Played, String> {
-    Sim::new(record)?.run(setup::number(record, "duration_us")?)
+fn play(record: &Value, on: On) -> Result<Played, String> {
+    Sim::new(record, on)?.run(setup::number(record, "duration_us")?)
 }
 
 /// The level that was reached, and the first difference above it.

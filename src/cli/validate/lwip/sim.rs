@@ -8,17 +8,21 @@ use serde_json::{Value, json};
 use super::app::{FIRST_PORT, Program, Role, SERVER_PORT};
 use super::link::Wire;
 use super::peer::{Peer, Script, Wake};
-use super::setup;
+use super::{On, setup};
 use crate::kernel::{SimSpan, SimTime};
-use crate::model::stm32::board::{Board, Config, Fate, RING_LIMIT};
+use crate::model::stm32::board::{Board, Config, Fate, RING_LIMIT, Rhythm};
 use crate::model::stm32::mac::RxFrame;
-use crate::model::tcp::lwip::{Addr, Stack};
+use crate::model::stm32::params::{BoardParams, DriverKind};
+use crate::model::tcp::lwip::{Addr, MainLoop, Options, Stack};
 use crate::model::tcp::{Flags, Segment};
+use crate::param::Amount;
 
 /// Most events in a run.
 const EVENTS_LIMIT: u64 = 1_000_000;
 /// Most connections in a run.
 const CONNS_LIMIT: u64 = 1_000;
+/// Most descriptors that a document can give a ring.
+const DESCRIPTORS_MOST: u32 = 64;
 
 /// What happened in a run, in the records' words.
 #[derive(Debug, Default)]
@@ -86,6 +90,7 @@ impl Host {
         who: &'static str,
         role: Role,
         counts_conns: bool,
+        on: On,
     ) -> Result<Host, String> {
         let options = setup::options(&end["options_effective"], &end["version"])?;
         let mtu = setup::number_or(end, "mtu", u64::from(mtu))? as u32;
@@ -93,7 +98,11 @@ impl Host {
         if RING_LIMIT < main_loop.rx_ring {
             return Err(format!("`rx_ring` is above {RING_LIMIT}"));
         }
-        let mut board = Board::new(Config::without_costs(options, mtu, main_loop));
+        let config = match on {
+            On::Stack => Config::without_costs(options, mtu, main_loop),
+            On::Board => documented(options, mtu, main_loop)?,
+        };
+        let mut board = Board::new(config);
         board.stack.core.netif.tx_max_pbufs =
             setup::number_or(end, "netif_tx_max_pbufs", 0)? as u32;
         let mut program = Program::new(&end["app"], who, role, counts_conns)?;
@@ -102,9 +111,29 @@ impl Host {
     }
 }
 
+/// The board of a host whose document says: nothing takes time, the driver copies, as many
+/// descriptors as there may be. What documents do not have, stalls and another order, is added.
+fn documented(options: Options, mtu: u32, main_loop: MainLoop) -> Result<Config, String> {
+    let most = DESCRIPTORS_MOST;
+    let ring = if main_loop.rx_ring == 0 { most } else { main_loop.rx_ring };
+    let params = BoardParams {
+        driver: DriverKind::Copying,
+        rx_descriptors: Amount(ring),
+        tx_descriptors: Amount(most),
+        free_of_cost: true,
+        loop_period: main_loop.period,
+        ..BoardParams::default()
+    };
+    let mut config = params.config(options, mtu).map_err(|refused| refused.said().en)?;
+    if let Rhythm::SuperLoop { main_loop: its, .. } = &mut config.rhythm {
+        *its = main_loop;
+    }
+    Ok(config)
+}
+
 impl Sim {
     /// Reads a record.
-    pub fn new(record: &Value) -> Result<Sim, String> {
+    pub fn new(record: &Value, on: On) -> Result<Sim, String> {
         let dut = &record["dut"];
         let peer = &record["peer"];
         let connect_at = setup::number_or(record, "connect_at_us", 0)?;
@@ -125,11 +154,13 @@ impl Sim {
                 let script = Script::new(peer)?;
                 Other::Scripted((0..n_conns).map(|i| Peer::new(&script, i as usize)).collect())
             }
-            Some("lwip") => Other::Stack(Box::new(Host::new(peer, mtu, "peer", peer_role, true)?)),
+            Some("lwip") => {
+                Other::Stack(Box::new(Host::new(peer, mtu, "peer", peer_role, true, on)?))
+            }
             _ => return Err(format!("a peer of kind {} is not known", peer["kind"])),
         };
         let mut sim = Sim {
-            dut: Host::new(dut, mtu, "dut", dut_role, is_stack)?,
+            dut: Host::new(dut, mtu, "dut", dut_role, is_stack, on)?,
             other,
             wires: [Wire::new(&record["link"], "d>p")?, Wire::new(&record["link"], "p>d")?],
             names_conn: 1 < n_conns,

@@ -4,8 +4,9 @@ use serde_json::Value;
 
 use super::setup::number;
 use crate::cli::validate::{Case, Verdict};
-use crate::model::tcp::lwip::Options;
+use crate::model::stm32::{Board, Config};
 use crate::model::tcp::lwip::memory::{Heap, Layer, Memory, PbufId};
+use crate::model::tcp::lwip::{MainLoop, Options};
 
 /// Heap operations.
 pub const HEAP_SCHEMA: &str = "lwip-truth-heap/1";
@@ -24,6 +25,12 @@ pub fn replay_pbuf(record: &Value) -> Vec<Case> {
     vec![case(record, pbuf(record))]
 }
 
+/// The memory of a board with these options.
+fn memory_of_board(options: Options) -> Memory {
+    let config = Config::without_costs(options, 1_500, MainLoop::default());
+    Board::new(config).stack.core.memory
+}
+
 fn case(record: &Value, outcome: Result<String, String>) -> Case {
     let id = record["id"].as_str().unwrap_or("-");
     let mut case = Case::new(id, GROUP, Verdict::Passed);
@@ -35,7 +42,9 @@ fn case(record: &Value, outcome: Result<String, String>) -> Case {
 }
 
 fn heap(record: &Value) -> Result<String, String> {
-    let mut heap = Heap::new(number(&record["options_set"], "MEM_SIZE")? as u32);
+    let mem_size = number(&record["options_set"], "MEM_SIZE")? as u32;
+    let mut memory = memory_of_board(Options { mem_size, ..Options::default() });
+    let heap: &mut Heap = &mut memory.heap;
     let mut places: std::collections::BTreeMap<i64, u32> = Default::default();
     let ops = record["ops"].as_array().ok_or("`ops` is no list")?;
     for (index, op) in ops.iter().enumerate() {
@@ -91,7 +100,7 @@ fn pbuf(record: &Value) -> Result<String, String> {
         pbuf_pool_bufsize: number(set, "PBUF_POOL_BUFSIZE")? as u32,
         ..Options::default()
     };
-    let mut memory = Memory::new(&options);
+    let mut memory = memory_of_board(options);
     let rows = record["rows"].as_array().ok_or("`rows` is no list")?;
     for (index, row) in rows.iter().enumerate() {
         row_of_pbuf(&mut memory, row).map_err(|why| format!("row {}: {why}", index + 1))?;

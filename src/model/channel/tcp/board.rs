@@ -10,10 +10,10 @@ use crate::kernel::{SimSpan, SimTime};
 use crate::model::channel::tcp::end::{Input, address_on_board, call_lwip};
 use crate::model::channel::tcp::{EndMachine, OutsideCause, Stage};
 use crate::model::fact::{Cause, Fact, Lost};
-use crate::model::ground::{Event, Ground, Lane, Poke};
+use crate::model::ground::{Event, Ground, Lane, Poke, Purpose};
 use crate::model::message::{ChannelId, HostId, MsgId};
 use crate::model::stm32::board::Departure;
-use crate::model::stm32::node::{Booking, Desk, GoingOn, Inside, Leaving};
+use crate::model::stm32::node::{Booking, Desk, GoingOn, Inside, KeptBack, Leaving};
 use crate::model::stm32::{BoardNode, Fate, Handled, Loss, RxFrame};
 use crate::model::tcp::lwip::{Addr, Socket};
 use crate::model::tcp::{Outbox, Segment};
@@ -55,8 +55,52 @@ pub(super) fn call_board(
 }
 
 impl Ground {
-    /// A frame is at the PHY of a board.
+    /// Whether an end is a socket of lwIP.
+    pub(super) fn is_on_lwip(&self, channel: ChannelId, side: Lane) -> bool {
+        let end = self.tcp(channel).map(|tcp| &tcp.ends[side.index()].machine);
+        matches!(end, Some(EndMachine::Lwip(_)))
+    }
+
+    /// A frame is at the PHY of a board, or, if an article claims how long answers take, waits
+    /// until it has taken so long.
     pub(super) fn board_arrive(&mut self, host: HostId, frame: &Frame) {
+        let (channel, now) = (frame.channel, self.now);
+        let lane = if frame.back { Lane::Back } else { Lane::Forth };
+        let Some(node) = &mut self.hosts[host.index()].board else { return };
+        let has_data = 0 < frame.segment.len;
+        let claimed = match node.claim.is_some() && has_data {
+            true => node.take_claim(channel, lane.other()).filter(|until| now < *until),
+            false => None,
+        };
+        let behind = node.kept_back.back().map(|kept| kept.until);
+        let Some(until) = claimed.max(behind) else { return self.board_enter(host, frame) };
+        node.kept_back.push_back(KeptBack { until, frame: *frame });
+        for (number, msg) in self.board_messages(channel, lane, &frame.segment) {
+            let spans =
+                [(Cause::WireQueue, frame.tag.waited), (Cause::Serialisation, frame.tag.sending)];
+            self.state_spent(msg, &spans);
+            self.set_cause(channel, lane, number, Cause::Claim);
+        }
+        self.board_arm(host);
+    }
+
+    /// Frames that were kept back long enough.
+    fn board_release(&mut self, host: HostId) {
+        let now = self.now;
+        while let Some(node) = &mut self.hosts[host.index()].board
+            && node.kept_back.front().is_some_and(|kept| kept.until <= now)
+            && let Some(mut kept) = node.kept_back.pop_front()
+        {
+            // These were stated when it came.
+            (kept.frame.tag.waited, kept.frame.tag.sending) = (0, 0);
+            if self.tcp_mut(kept.frame.channel).epoch == kept.frame.tag.epoch {
+                self.board_enter(host, &kept.frame);
+            }
+        }
+    }
+
+    /// A frame enters the MAC.
+    fn board_enter(&mut self, host: HostId, frame: &Frame) {
         let (now, channel) = (self.now, frame.channel);
         let lane = if frame.back { Lane::Back } else { Lane::Forth };
         let epoch = self.tcp_mut(channel).epoch;
@@ -77,8 +121,14 @@ impl Ground {
         self.board_go_on(host);
     }
 
+    /// A board's wake-up is due.
+    pub(super) fn board_wake(&mut self, host: HostId) {
+        self.board_release(host);
+        self.board_go_on(host);
+    }
+
     /// Everything that a board does at this instant by itself.
-    pub(super) fn board_go_on(&mut self, host: HostId) {
+    fn board_go_on(&mut self, host: HostId) {
         for _ in 0..AT_ONCE {
             self.board_flush(host);
             let now = self.now;
@@ -185,8 +235,21 @@ impl Ground {
         for (_, msg) in self.board_messages(channel, lane, &frame.segment) {
             self.state_spent(msg, &spans);
         }
+        self.board_asked(host, channel, lane, &frame.segment);
         self.tcp_depart(channel, lane, &frame.segment);
         self.tcp_restate(channel, lane);
+    }
+
+    /// A request leaves: how long its answer is claimed to take.
+    fn board_asked(&mut self, host: HostId, channel: ChannelId, lane: Lane, segment: &Segment) {
+        let (now, streams) = (self.now, self.streams);
+        let machine = &mut self.hosts[host.index()];
+        let Some(node) = &mut machine.board else { return };
+        if let Some(claim) = node.claim.filter(|_| 0 < segment.len) {
+            let stream = streams.stream_at(machine.path, Purpose::Claim as u32, node.n_claims);
+            node.n_claims += 1;
+            node.ask(channel, lane, now + claim.draw(stream));
+        }
     }
 
     /// The MAC lost a frame.

@@ -139,6 +139,11 @@ impl Ground {
             state.written += taken;
             if taken < bytes {
                 state.n_written = number;
+                // lwIP refused it, or a board booked the call: what it waits for is told anew.
+                if self.is_on_lwip(channel, lane) {
+                    let state = &mut self.tcp_mut(channel).lanes[lane.index()];
+                    state.n_known = state.n_known.min(number);
+                }
                 break;
             }
         }

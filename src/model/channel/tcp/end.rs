@@ -229,7 +229,7 @@ impl Ground {
     pub fn tcp_host(&mut self, host: HostId) {
         let now = self.now;
         if self.hosts[host.index()].board.is_some() {
-            self.board_go_on(host);
+            self.board_wake(host);
             return;
         }
         if let Some(stack) = &mut self.hosts[host.index()].lwip {

@@ -316,7 +316,14 @@ impl Socket {
             let echo = echoed?;
             Some(u64::from(self.stamp(now).saturating_sub(echo).max(1)) * 1_000)
         };
-        let Some(rtt) = sample.or_else(from_stamps) else { return false };
+        let Some(rtt) = sample.or_else(from_stamps) else {
+            let is_new = work.flags.has(AckFlags::DATA_ACKED);
+            if !self.profile.rto_holds && is_new && self.rtt.srtt != 0 {
+                self.loss.backoff = 0;
+                self.set_rto();
+            }
+            return false;
+        };
         let newest = work.last_sacked.or(first.and(last)).map_or(rtt, us);
         let least = u32::try_from(newest.max(1)).unwrap_or(u32::MAX - 1);
         self.rtt.least = if self.rtt.least == 0 { least } else { self.rtt.least.min(least) };

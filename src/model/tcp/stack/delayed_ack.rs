@@ -6,7 +6,7 @@
 
 use crate::kernel::{SimSpan, SimTime};
 use crate::model::tcp::stack::Socket;
-use crate::model::tcp::stack::profile::AckPolicy;
+use crate::model::tcp::stack::profile::{AckEvery, AckPolicy};
 use crate::model::tcp::stack::timers::Alarm;
 use crate::model::tcp::{Outbox, Sack};
 
@@ -38,6 +38,8 @@ pub struct Acks {
     pub one_short: bool,
     /// Two did.
     pub two_short: bool,
+    /// Segments with data since the last acknowledgement.
+    pub n_segments: u32,
     /// Acknowledgements that leave at once.
     pub quick: u32,
     /// Data flows both ways: acknowledgements wait for data.
@@ -111,7 +113,8 @@ impl Socket {
         let unacked = self.recv.next - self.recv.window_at;
         let peer_mss = u64::from(self.acks.peer_mss);
         if self.profile.ack != AckPolicy::Adaptive {
-            let second_full = 2 * peer_mss <= unacked;
+            let second_any = self.profile.ack_every == AckEvery::Any && 2 <= self.acks.n_segments;
+            let second_full = 2 * peer_mss <= unacked || second_any;
             let at_once = self.acks.is_urgent
                 || has_holes
                 || self.acks.dsack.is_some()
@@ -249,6 +252,7 @@ impl Socket {
         self.acks.is_urgent = false;
         self.acks.one_short = false;
         self.acks.two_short = false;
+        self.acks.n_segments = 0;
         self.acks.dsack = None;
         self.timers.ack = None;
     }

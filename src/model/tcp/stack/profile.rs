@@ -146,6 +146,16 @@ params! {
     }
 }
 
+choices! {
+    /// Which second segment is acknowledged at once.
+    pub enum AckEvery {
+        /// One that completes two full segments.
+        Full = "full" ("full ones", "满段"),
+        /// Any with data.
+        Any = "any" ("any", "任意段"),
+    }
+}
+
 params! {
     /// An end by the standards.
     pub struct RfcParams for "rfc" {
@@ -165,6 +175,11 @@ params! {
             name ("Ack delay", "确认延迟"),
             help ("How long an acknowledgement waits at most.", "确认最多等待多久。"),
             source "RFC 9293 section 3.8.6.3: below 0.5 s";
+        /// Which second segment is acknowledged at once.
+        ack_every: AckEvery = AckEvery::Full, choice, applies restart,
+            name ("Every second segment", "每两段确认"),
+            help ("Which second segment is acknowledged at once.", "哪种第二个报文段立即确认。"),
+            source "RFC 9293 section 3.8.6.3; BSD, Windows, lwIP: any";
         /// Congestion control.
         congestion: Congestion = Congestion::Reno, choice, applies restart,
             name ("Congestion control", "拥塞控制"),
@@ -215,6 +230,12 @@ params! {
             applies restart, name ("RTO floor", "RTO 下限"),
             help ("Least retransmission timeout.", "最小重传超时。"),
             source "RFC 6298 section 2.4";
+        /// Whether a doubled timeout lasts until a round trip was measured.
+        rto_holds: bool = true, switch, applies restart,
+            name ("Doubled RTO holds", "RTO 加倍后保持"),
+            help ("Until a round trip is measured; off: until anything new is acknowledged, as in \
+                lwIP.", "直到测得一次往返；关闭则任何新确认即恢复（如 lwIP）。"),
+            source "RFC 6298 section 5, Karn";
     }
 }
 
@@ -251,6 +272,8 @@ pub struct Profile {
     pub nodelay: bool,
     /// How data is acknowledged.
     pub ack: AckPolicy,
+    /// Which second segment is acknowledged at once; not with [`AckPolicy::Adaptive`].
+    pub ack_every: AckEvery,
     /// Whether buffers count the memory of packets (Linux `truesize`) and adapt, or bytes.
     pub truesize: bool,
     /// Congestion control.
@@ -279,6 +302,8 @@ pub struct Profile {
     pub rto_min: SimSpan,
     /// Whether `rto_min` is the floor of the variance term only.
     pub rto_floor_is_variance: bool,
+    /// A doubled timeout lasts until a round trip was measured, else until a new acknowledgement.
+    pub rto_holds: bool,
     /// Timeouts of a SYN before they double. Linux `tcp_syn_linear_timeouts`.
     pub linear_syns: u32,
     /// Send buffer as set; 0 = automatic.
@@ -306,6 +331,7 @@ impl LinuxParams {
             nagle: NagleRule::Minshall,
             nodelay: self.nodelay,
             ack: AckPolicy::Adaptive,
+            ack_every: AckEvery::Full,
             truesize: true,
             congestion: self.congestion,
             initial_window: self.initial_window.0,
@@ -320,6 +346,7 @@ impl LinuxParams {
             compress_acks: true,
             rto_min: self.rto_min,
             rto_floor_is_variance: true,
+            rto_holds: true,
             linear_syns: 4,
             send_buffer: self.send_buffer.0,
             receive_buffer: self.receive_buffer.0,
@@ -342,6 +369,7 @@ impl RfcParams {
                 AckRule::Heartbeat => AckPolicy::Heartbeat(self.ack_delay),
                 AckRule::Immediate => AckPolicy::Immediate,
             },
+            ack_every: self.ack_every,
             truesize: false,
             congestion: self.congestion,
             initial_window: self.initial_window.0,
@@ -356,6 +384,7 @@ impl RfcParams {
             compress_acks: false,
             rto_min: self.rto_min,
             rto_floor_is_variance: false,
+            rto_holds: self.rto_holds,
             linear_syns: 0,
             send_buffer: self.send_buffer.0,
             receive_buffer: self.receive_buffer.0,

@@ -190,6 +190,8 @@ impl Socket {
     fn refuse(&mut self) {
         self.enter_quick_mode();
         self.acks.is_due = true;
+        // RFC 9293 section 3.10.7.4: a segment that is not acceptable is answered at once.
+        self.acks.is_urgent |= self.profile.ack != AckPolicy::Adaptive;
     }
 
     fn take_in_order(&mut self, now: SimTime, seg: &Segment, out: &mut Outbox) {
@@ -340,6 +342,7 @@ impl Socket {
     /// What arrived tells about the other end. Linux `tcp_event_data_recv`.
     fn note_data(&mut self, now: SimTime, seg: &Segment) {
         self.acks.is_due = true;
+        self.acks.n_segments = self.acks.n_segments.saturating_add(1);
         self.measure_peer_mss(seg);
         self.measure_receive_rtt(now);
         let clock = self.profile.clock;
