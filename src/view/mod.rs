@@ -17,6 +17,7 @@ mod frame_tcp;
 pub mod host_card;
 pub mod inspect;
 pub mod inspect_chain;
+mod inspect_figures;
 mod inspect_tcp;
 pub mod ladder;
 pub mod layout;

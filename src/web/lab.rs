@@ -9,7 +9,7 @@ use std::rc::Rc;
 use crate::kernel::{SimSpan, SimTime};
 use crate::model::actor::Actor;
 use crate::model::{ActorId, Command, MsgId};
-use crate::param::{Lang, Said, Text, Value};
+use crate::param::{Lang, Said, Text};
 use crate::view::Chosen;
 use crate::view::ladder::pick::longest_wait;
 use crate::view::ladder::{Sight, Window, source};
@@ -18,7 +18,6 @@ use crate::web::address::{self, Visit};
 use crate::web::ahead::Ahead;
 use crate::web::capture;
 use crate::web::cures::{Cure, Cures};
-use crate::web::reading::value_now;
 use crate::web::readout::Tone;
 use crate::web::shell::{Place, Sheet, Shell, Tab};
 use crate::web::sizes::Sizes;
@@ -27,7 +26,6 @@ use crate::world::ActorState;
 use crate::world::link::{Source, short_fingerprint};
 use crate::world::problem::Problem;
 use crate::world::session::{Logged, Session, Watch};
-use crate::world::setting::Setting;
 
 pub use crate::web::frames::LabHandle;
 
@@ -101,12 +99,12 @@ pub struct Lab {
     /// Part of a nanosecond that no frame has let pass yet.
     carry: f64,
     n_notices: u64,
-    stop_said: bool,
+    pub(super) stop_said: bool,
 }
 
 const BAD_PART: Text =
     Text::new("The link has a part that is not understood.", "链接里有一处看不懂。");
-const BAD_VALUE: Text = Text::new("This value cannot be used.", "这个值不能用。");
+pub(super) const BAD_VALUE: Text = Text::new("This value cannot be used.", "这个值不能用。");
 const BAD_PRINT: Text =
     Text::new("The fingerprint differs from the one in the link.", "指纹与链接中的不同。");
 const NO_PART: Text = Text::new(
@@ -273,7 +271,7 @@ impl Lab {
         self.say(Tone::Warn, title, text, None);
     }
 
-    fn refuse(&mut self, title: Text, problems: &[Problem]) {
+    pub(super) fn refuse(&mut self, title: Text, problems: &[Problem]) {
         for problem in problems {
             self.warn(title, Said::new(problem.say(Lang::En), problem.say(Lang::Zh)));
         }
@@ -312,7 +310,7 @@ impl Lab {
     }
 
     /// Says once what stopped the run, and one way on.
-    fn say_stop(&mut self) {
+    pub(super) fn say_stop(&mut self) {
         let Some(stop) = self.session.stopped() else {
             self.stop_said = false;
             return;
@@ -534,50 +532,6 @@ impl Lab {
                 Trail::None
             }
         }
-    }
-
-    fn set(&mut self, path: &str, text: &str) -> Trail {
-        match self.session.set(path, text) {
-            Ok(()) => self.notices.retain(|notice| notice.title != BAD_VALUE),
-            Err(problem) => self.refuse(BAD_VALUE, &[problem]),
-        }
-        self.stop_said = false;
-        self.say_stop();
-        Trail::Replace
-    }
-
-    fn set_all(&mut self, values: &[(String, String)]) -> Trail {
-        match self.session.set_all(values) {
-            Ok(()) => self.notices.retain(|notice| notice.title != BAD_VALUE),
-            Err(problem) => self.refuse(BAD_VALUE, &[problem]),
-        }
-        self.stop_said = false;
-        self.say_stop();
-        Trail::Replace
-    }
-
-    fn slide(&mut self, path: &str, position: u32) -> Trail {
-        let at =
-            |setting: &Setting, _: &Value| setting.spec.show(&setting.spec.at_position(position));
-        self.text_of(path, at).map_or(Trail::None, |text| self.set(path, &text))
-    }
-
-    fn nudge(&mut self, path: &str, steps: i32) -> Trail {
-        let by =
-            |setting: &Setting, value: &Value| setting.spec.show(&setting.spec.nudge(value, steps));
-        self.text_of(path, by).map_or(Trail::None, |text| self.set(path, &text))
-    }
-
-    fn unset(&mut self, path: &str) -> Trail {
-        let default = |setting: &Setting, _: &Value| setting.spec.show(&setting.default);
-        self.text_of(path, default).map_or(Trail::None, |text| self.set(path, &text))
-    }
-
-    /// What a parameter's declaration and values say; `None` when there is no such parameter.
-    fn text_of(&self, path: &str, say: impl FnOnce(&Setting, &Value) -> String) -> Option<String> {
-        let setting = self.session.scenario().setting(path).ok()?;
-        let value = value_now(&self.session, &setting);
-        Some(say(&setting, &value))
     }
 
     /// Everything as the document says, at the same instant; the seed stays.

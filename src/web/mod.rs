@@ -22,6 +22,7 @@ mod inspector;
 mod keys;
 mod knobs;
 pub mod lab;
+mod lab_values;
 pub mod ladder;
 mod ledger;
 mod notices;
