@@ -86,6 +86,8 @@ const CLAIMED_SHORT: Text =
 const BY_LOOP: Text = Text::new("super-loop {0}", "裸机主循环 {0}");
 const CPU: Text = Text::new("CPU", "CPU");
 const SO_FAR: Text = Text::new("{0} % so far", "至今 {0} %");
+const FREE_OF_COST: Text =
+    Text::new("takes no time here (No costs)", "此处不耗时（零开销）");
 const BUSY: Text = Text::new("works for another {0}", "还要忙 {0}");
 const BUSY_ON: Text = Text::new("lwIP works on {0}", "lwIP 正在处理 {0}");
 const IDLE: Text = Text::new("idle", "空闲");
@@ -247,8 +249,10 @@ impl Draft<'_, '_> {
         let clock = format!("{} MHz", inside.clock_hz / 1_000_000);
         let driver = params.driver.label(lang);
         let scheduling = match params.scheduling {
-            Scheduling::SuperLoop => self.say(BY_LOOP, &[&span(params.loop_period)]),
-            Scheduling::Rtos => params.scheduling.label(lang),
+            Scheduling::SuperLoop if !params.loop_period.is_zero() => {
+                self.say(BY_LOOP, &[&span(params.loop_period)])
+            }
+            _ => params.scheduling.label(lang),
         };
         let comma = if lang == Lang::Zh { "，" } else { ", " };
         let long = [self.name, &clock, &driver, &scheduling].join(comma);
@@ -264,7 +268,10 @@ impl Draft<'_, '_> {
             return;
         }
         let base = room.y + 37.0;
-        let so_far = self.say(SO_FAR, &[&tenths(inside.load_ppm())]);
+        let so_far = match params.free_of_cost {
+            true => FREE_OF_COST.get(lang).to_string(),
+            false => self.say(SO_FAR, &[&tenths(inside.load_ppm())]),
+        };
         self.label(pt(room.x, base), room.w, CPU.get(lang), &so_far, &[&self.doing()]);
         let bar = Rect::new(room.x, base + 6.0, room.w, 12.0);
         self.pen.scene.fill(bar, 2.0, Token::Sunken);
