@@ -7,7 +7,7 @@
 use crate::kernel::{SimSpan, SimTime};
 use crate::model::ActorId;
 use crate::model::stm32::board::Load;
-use crate::model::stm32::params::{DriverKind, Scheduling};
+use crate::model::stm32::params::Scheduling;
 use crate::model::stm32::snapshot::{Fifo, FrameSight, PoolSight, Snapshot, Stage};
 use crate::model::stm32::{BoardParams, Stm32Params};
 use crate::param::{Lang, Param, Text};
@@ -16,7 +16,9 @@ use super::Chosen;
 use super::draw::{Anchor, Pattern, Pen, Point, Rect, bold, plain, pt, stroke};
 use super::numbers::{bytes, count, span};
 use super::tokens::Token;
-use super::words::fill;
+use super::words::{Cast, fill};
+
+mod mac;
 
 /// A board at an instant.
 #[derive(Clone, PartialEq, Debug)]
@@ -38,6 +40,13 @@ impl Board {
     pub fn new(host: u16, params: &Stm32Params, actors: Vec<ActorId>, inside: Snapshot) -> Board {
         let pool_bufsize = params.lwip.pbuf_pool_bufsize.0;
         Board { host, params: params.board.clone(), pool_bufsize, actors, inside }
+    }
+}
+
+impl Board {
+    /// What its first program is called.
+    pub fn name<'c>(&self, cast: &'c Cast, lang: Lang) -> &'c str {
+        self.actors.first().map_or("", |actor| cast.name(*actor, lang))
     }
 }
 
@@ -68,9 +77,16 @@ const BOXES: usize = 8;
 /// Pools that a board has at most.
 const POOLS: f32 = 6.0;
 
+const CLAIMED: Text = Text::new(
+    "Article mode: latencies are looked up in an article, not simulated.",
+    "文章模式：延迟取自某文章，是查表而非仿真。",
+);
+const CLAIMED_SHORT: Text =
+    Text::new("Article mode: looked up, not simulated.", "文章模式：查表，非仿真。");
 const BY_LOOP: Text = Text::new("super-loop {0}", "裸机主循环 {0}");
 const CPU: Text = Text::new("CPU", "CPU");
 const SO_FAR: Text = Text::new("{0} % so far", "至今 {0} %");
+const FREE_OF_COST: Text = Text::new("takes no time here (No costs)", "此处不耗时（零开销）");
 const BUSY: Text = Text::new("works for another {0}", "还要忙 {0}");
 const BUSY_ON: Text = Text::new("lwIP works on {0}", "lwIP 正在处理 {0}");
 const IDLE: Text = Text::new("idle", "空闲");
@@ -130,14 +146,22 @@ fn is_wide(width: f32) -> bool {
 }
 
 /// Draws a board into `rect`.
-pub fn draw(pen: &mut Pen<'_>, board: &Board, rect: Rect, lang: Lang, chosen: Chosen) {
+///
+/// `name` is what its first program is called.
+pub fn draw(
+    pen: &mut Pen<'_>,
+    (board, name): (&Board, &str),
+    rect: Rect,
+    lang: Lang,
+    chosen: Chosen,
+) {
     let is_chosen = board.actors.iter().any(|actor| chosen == Chosen::Actor(*actor));
     let line = if is_chosen { stroke(Token::Accent, 2.0) } else { stroke(Token::LineStrong, 1.0) };
     pen.scene.card(rect, 10.0, Some(Token::Paper), line);
     if let Some(actor) = board.actors.first() {
         pen.scene.hit(rect, Chosen::Actor(*actor));
     }
-    let mut draft = Draft { pen, board, lang };
+    let mut draft = Draft { pen, board, lang, name };
     let inner = Rect::new(rect.x + PAD, rect.y + 8.0, rect.w - 2.0 * PAD, rect.h - 16.0);
     draft.head(inner);
     let top = inner.y + HEAD;
@@ -158,10 +182,44 @@ pub fn draw(pen: &mut Pen<'_>, board: &Board, rect: Rect, lang: Lang, chosen: Ch
     draft.pen.first(at, Anchor::Start, face, inner.w, &texts);
 }
 
+const SAYS: Text =
+    Text::new("heap: {0} of {1} B; most {2} B; {3}", "堆 {0} / {1} B，最多 {2} B；{3}");
+
+/// A board as a row of the picture's twin: name, processor, memory and losses.
+pub fn twin_row(board: &Board, name: &str, lang: Lang) -> [String; 3] {
+    let Board { params, inside, .. } = board;
+    let state = match inside.claim {
+        Some(_) => CLAIMED.get(lang).to_string(),
+        None => {
+            let load = fill(SO_FAR, lang, &[&tenths(inside.load_ppm())]);
+            format!("{} {load}", CPU.get(lang))
+        }
+    };
+    let usage = inside.heap_usage;
+    let [used, all, most] = [usage.used, usage.avail, usage.max].map(|n| count(n.into()));
+    let holds = fill(SAYS, lang, &[&used, &all, &most, &lost(board, lang)]);
+    [format!("{name}, {}", params.part.label(lang)), state, holds]
+}
+
+/// What was lost and refused, in words.
+fn lost(board: &Board, lang: Lang) -> String {
+    let counters = board.inside.counters;
+    let all = [
+        counters.missed,
+        counters.overflows,
+        counters.no_pbuf,
+        counters.err_mem,
+        counters.tx_refused,
+    ];
+    let all = all.map(|n| count(u64::from(n)));
+    fill(LOST, lang, &all.each_ref().map(String::as_str))
+}
+
 struct Draft<'a, 'b> {
     pen: &'a mut Pen<'b>,
     board: &'a Board,
     lang: Lang,
+    name: &'a str,
 }
 
 impl Draft<'_, '_> {
@@ -188,22 +246,31 @@ impl Draft<'_, '_> {
         let title = bold(15.0, Token::Ink);
         let used = self.pen.write(pt(room.x, room.y + 15.0), Anchor::Start, title, &name) + 8.0;
         let clock = format!("{} MHz", inside.clock_hz / 1_000_000);
-        let driver = match params.driver {
-            DriverKind::Copying => params.driver.label(lang),
-            DriverKind::ZeroCopy => params.driver.label(lang),
-        };
+        let driver = params.driver.label(lang);
         let scheduling = match params.scheduling {
-            Scheduling::SuperLoop => self.say(BY_LOOP, &[&span(params.loop_period)]),
-            Scheduling::Rtos => params.scheduling.label(lang),
+            Scheduling::SuperLoop if !params.loop_period.is_zero() => {
+                self.say(BY_LOOP, &[&span(params.loop_period)])
+            }
+            _ => params.scheduling.label(lang),
         };
         let comma = if lang == Lang::Zh { "，" } else { ", " };
-        let long = [clock.as_str(), &driver, &scheduling].join(comma);
-        let short = [clock.as_str(), &driver].join(comma);
+        let long = [self.name, &clock, &driver, &scheduling].join(comma);
+        let short = [self.name, &clock, &driver].join(comma);
         let at = pt(room.x + used, room.y + 15.0);
         let face = plain(12.0, Token::Ink2);
-        self.pen.first(at, Anchor::Start, face, room.w - used, &[&long, &short, &clock]);
+        self.pen.first(at, Anchor::Start, face, room.w - used, &[&long, &short, self.name]);
+        if inside.claim.is_some() {
+            let face = bold(12.0, Token::BadInk);
+            let at = pt(room.x, room.y + 37.0);
+            let texts = [CLAIMED.get(lang), CLAIMED_SHORT.get(lang)];
+            self.pen.first(at, Anchor::Start, face, room.w, &texts);
+            return;
+        }
         let base = room.y + 37.0;
-        let so_far = self.say(SO_FAR, &[&tenths(inside.load_ppm())]);
+        let so_far = match params.free_of_cost {
+            true => FREE_OF_COST.get(lang).to_string(),
+            false => self.say(SO_FAR, &[&tenths(inside.load_ppm())]),
+        };
         self.label(pt(room.x, base), room.w, CPU.get(lang), &so_far, &[&self.doing()]);
         let bar = Rect::new(room.x, base + 6.0, room.w, 12.0);
         self.pen.scene.fill(bar, 2.0, Token::Sunken);
@@ -365,212 +432,6 @@ impl Draft<'_, '_> {
             _ => return None,
         })
     }
-
-    /// The way out and the way in: ring, FIFO, wire; below them the loop and what was lost.
-    fn mac(&mut self, room: Rect, edge: f32) {
-        let lang = self.lang;
-        let inside = &self.board.inside;
-        let (x, w) = (room.x, room.w);
-        let mut y = room.y;
-        self.tx_ring(Rect::new(x, y, w, RING));
-        y += RING;
-        let fifo = inside.tx_fifo;
-        self.fifo("TX FIFO", fifo, Rect::new(x, y, w, FIFO), edge, true);
-        y += FIFO;
-        self.fifo("RX FIFO", inside.rx_fifo, Rect::new(x, y, w, FIFO), edge, false);
-        y += FIFO;
-        self.rx_ring(Rect::new(x, y, w, RING));
-        y += RING;
-        let name = if inside.is_loop { MAIN_LOOP } else { THREADS };
-        let next = match inside.next_pass {
-            Some(at) => self.say(NEXT_PASS, &[&span(at.since(inside.at))]),
-            None => NO_PASS.get(lang).to_string(),
-        };
-        self.label(pt(x, y + 11.0), w, name.get(lang), "", &[&next]);
-        let counters = inside.counters;
-        let n = |n: u32| count(u64::from(n));
-        let long = self.say(
-            LOST,
-            &[
-                &n(counters.missed),
-                &n(counters.overflows),
-                &n(counters.no_pbuf),
-                &n(counters.err_mem),
-                &n(counters.tx_refused),
-            ],
-        );
-        let lost = counters.missed + counters.overflows + counters.no_pbuf;
-        let parts = [n(lost), n(counters.err_mem), n(counters.tx_refused)];
-        let short = self.say(LOST_SHORT, &parts.each_ref().map(String::as_str));
-        let bad = 0 < lost + counters.err_mem + counters.tx_refused;
-        let face = plain(11.0, if bad { Token::BadInk } else { Token::Ink3 });
-        self.pen.first(pt(x, y + 28.0), Anchor::Start, face, w, &[&long, &short]);
-    }
-
-    /// A FIFO as a bar, with an arrow to or from the wire at the board's edge.
-    fn fifo(&mut self, name: &str, fifo: Fifo, room: Rect, edge: f32, out: bool) {
-        let (used, limit) = (count(fifo.used.into()), count(fifo.limit.into()));
-        let filled = self.say(FILLED, &[&used, &limit]);
-        self.label(pt(room.x, room.y + 11.0), room.w, name, "", &[&filled, &used]);
-        let bar = Rect::new(room.x, room.y + 16.0, room.w, 9.0);
-        self.pen.scene.fill(bar, 2.0, Token::Sunken);
-        let share = (fifo.used as f32 / fifo.limit.max(1) as f32).min(1.0);
-        let moves = 0 < fifo.used;
-        if moves {
-            // Bytes enter at one end and leave at the other: out to the right, in to the left.
-            self.pen.scene.fill(
-                Rect::new(bar.x, bar.y, bar.w * share, bar.h),
-                2.0,
-                Token::StateFlight,
-            );
-        }
-        let ink = if moves { Token::StateFlight } else { Token::LineStrong };
-        let y = bar.centre().y;
-        let (from, to) = (bar.right() + 2.0, edge);
-        let (tail, tip) = if out { (from, to) } else { (to, from) };
-        self.arrow(&[pt(tail, y), pt(tip, y)], ink);
-    }
-
-    /// A line with a head at its last point.
-    fn arrow(&mut self, points: &[Point], ink: Token) {
-        self.pen.scene.path(points, stroke(ink, 1.4));
-        let [.., before, tip] = points else { return };
-        let (dx, dy) = (tip.x - before.x, tip.y - before.y);
-        let long = (dx * dx + dy * dy).sqrt().max(0.1);
-        let (ux, uy) = (dx / long * 5.0, dy / long * 5.0);
-        let head = vec![
-            *tip,
-            pt(tip.x - ux - uy * 0.6, tip.y - uy + ux * 0.6),
-            pt(tip.x - ux + uy * 0.6, tip.y - uy - ux * 0.6),
-        ];
-        self.pen.scene.shapes.push(super::draw::Shape::Area { points: head, fill: ink });
-    }
-
-    /// The ways between memory and rings of a wide board.
-    fn ways(&mut self, left: f32, right: f32, top: f32) {
-        let inside = &self.board.inside;
-        let sends = inside.frames.iter().any(|f| matches!(f.stage, Stage::TxDma | Stage::TxFifo));
-        let takes = inside.frames.iter().any(|f| matches!(f.stage, Stage::RxRing(_)));
-        let ink = |moves: bool| if moves { Token::StateFlight } else { Token::LineStrong };
-        let out = top + 38.0;
-        self.arrow(&[pt(left + 3.0, out), pt(right - 4.0, out)], ink(sends));
-        let back = top + RING + 2.0 * FIFO + 38.0;
-        self.arrow(&[pt(right - 3.0, back), pt(left + 4.0, back)], ink(takes));
-    }
-
-    /// Transmit descriptors: whose they are.
-    fn tx_ring(&mut self, room: Rect) {
-        let lang = self.lang;
-        let inside = &self.board.inside;
-        let n_own = inside.tx_ring.iter().filter(|own| **own).count();
-        let all = inside.tx_ring.len();
-        let value = self.say(OWNED, &[&n_own.to_string(), &all.to_string()]);
-        let name = TX_RING.get(lang);
-        self.label(pt(room.x, room.y + 11.0), room.w, name, "", &[&value]);
-        let leaves = inside.frames.iter();
-        let mut leaves = leaves.filter(|f| matches!(f.stage, Stage::TxDma | Stage::TxFifo));
-        let cells: Vec<(bool, String)> = inside
-            .tx_ring
-            .iter()
-            .map(|own| match own {
-                true => {
-                    let frame = leaves.next().map(name_of);
-                    (true, frame.unwrap_or_else(|| SENDING.get(lang).to_string()))
-                }
-                false => (false, FREE.get(lang).to_string()),
-            })
-            .collect();
-        self.ring(&cells, room, None);
-    }
-
-    /// Receive descriptors: whose they are, and which frame waits behind them.
-    fn rx_ring(&mut self, room: Rect) {
-        let lang = self.lang;
-        let inside = &self.board.inside;
-        let is_stuck = inside.is_rx_suspended || inside.is_reading_stopped;
-        let stuck = if inside.is_rx_suspended { SUSPENDED } else { STOPPED };
-        let n_own = inside.rx_ring.iter().filter(|cell| cell.own).count();
-        let value = match is_stuck {
-            true => stuck.get(lang).to_string(),
-            false => {
-                let all = inside.rx_ring.len().to_string();
-                self.say(OWNED, &[&n_own.to_string(), &all])
-            }
-        };
-        let name = RX_RING.get(lang);
-        self.label(pt(room.x, room.y + 11.0), room.w, name, "", &[&value]);
-        let frame_at = |n: usize| {
-            inside.frames.iter().find(|frame| {
-                let n = n as u32;
-                frame.stage == Stage::RxDma(n) || frame.stage == Stage::RxRing(n)
-            })
-        };
-        let cells: Vec<(bool, String)> = inside
-            .rx_ring
-            .iter()
-            .enumerate()
-            .map(|(n, cell)| {
-                let text = match frame_at(n) {
-                    Some(frame) if matches!(frame.stage, Stage::RxDma(_)) => {
-                        self.say(COMES, &[&name_of(frame)])
-                    }
-                    Some(frame) => self.say(WAITS, &[&name_of(frame)]),
-                    None if cell.is_bare => BARE.get(lang).to_string(),
-                    None => READY.get(lang).to_string(),
-                };
-                (cell.own, text)
-            })
-            .collect();
-        self.ring(&cells, room, Some(inside.rx_next.1));
-        if is_stuck {
-            let frame = Rect::new(room.x - 3.0, room.y + 14.0, room.w + 6.0, RING - 20.0);
-            self.pen.scene.card(frame, 4.0, None, stroke(Token::BadInk, 1.0));
-        }
-    }
-
-    /// Descriptors side by side; the program's next one has a mark.
-    fn ring(&mut self, cells: &[(bool, String)], room: Rect, next: Option<u32>) {
-        let top = room.y + 17.0;
-        let n = cells.len().max(1) as f32;
-        if BOXES < cells.len() {
-            let step = (room.w + 2.0) / n;
-            for (i, (own, _)) in cells.iter().enumerate() {
-                let w = (step - 2.0).max(1.0);
-                let cell = Rect::new(room.x + i as f32 * step, top, w, 20.0);
-                let ink = if *own { Token::Accent } else { Token::Sunken };
-                self.pen.scene.fill(cell, 2.0, ink);
-            }
-            return;
-        }
-        let w = (room.w - 4.0 * (n - 1.0)) / n;
-        for (i, (own, text)) in cells.iter().enumerate() {
-            let cell = Rect::new(room.x + i as f32 * (w + 4.0), top, w, 36.0);
-            let (ink, width) = if *own { (Token::Accent, 1.6) } else { (Token::LineStrong, 1.0) };
-            self.pen.scene.card(cell, 4.0, Some(Token::Paper), stroke(ink, width));
-            let inner = cell.w - 8.0;
-            let tag = if *own { "DMA" } else { "CPU" };
-            let face = bold(11.0, if *own { Token::OnAccent } else { Token::Ink2 });
-            let wide = self.pen.width(face, tag) + 8.0;
-            let badge = Rect::new(cell.x + 4.0, cell.y + 3.0, wide, 14.0);
-            match own {
-                true => self.pen.scene.fill(badge, 3.0, Token::Accent),
-                false => self.pen.scene.card(badge, 3.0, None, stroke(Token::LineStrong, 1.0)),
-            }
-            let at = pt(badge.centre().x, badge.y + 11.0);
-            self.pen.write(at, Anchor::Middle, face, tag);
-            // What follows the colon says what becomes of the frame.
-            let short = text.split([':', '：']).next().unwrap_or(text);
-            let face = plain(11.0, Token::Ink);
-            let at = pt(cell.x + 5.0, cell.y + 30.0);
-            self.pen.first(at, Anchor::Start, face, inner, &[text, short]);
-            if next == Some(i as u32) {
-                let tip = pt(cell.centre().x, cell.bottom() + 2.0);
-                let points = vec![tip, pt(tip.x - 4.0, tip.y + 5.0), pt(tip.x + 4.0, tip.y + 5.0)];
-                let fill = Token::Ink3;
-                self.pen.scene.shapes.push(super::draw::Shape::Area { points, fill });
-            }
-        }
-    }
 }
 
 /// A share in percent with one decimal.
@@ -660,6 +521,7 @@ mod tests {
                 frame(0, Stage::TxFifo),
             ],
             counters: Counters { missed: 2, tx_refused: 1, ..Counters::default() },
+            claim: None,
         };
         Board::new(0, &Stm32Params::default(), vec![ActorId(0)], inside)
     }
@@ -668,7 +530,7 @@ mod tests {
         let mut scene = Scene::default();
         let rect = Rect::new(16.0, 10.0, width, height(width));
         let mut pen = Pen { scene: &mut scene, least: 12.0 };
-        draw(&mut pen, board, rect, lang, Chosen::Nothing);
+        draw(&mut pen, (board, "Board A"), rect, lang, Chosen::Nothing);
         (scene, rect)
     }
 
@@ -711,6 +573,19 @@ mod tests {
         let (zh, _) = drawn(&busy(), 528.0, Lang::Zh);
         let said: Vec<&str> = texts(&zh).iter().map(|text| text.1).collect();
         assert!(said.contains(&"已挂起（RBUS）") && said.contains(&"堆"), "{said:?}");
+    }
+
+    #[test]
+    fn article_mode_says_that_it_is_a_lookup() {
+        let mut board = busy();
+        board.inside.claim = Some(crate::model::stm32::article::CLAIMS[0]);
+        for (width, lang, words) in [
+            (528.0, Lang::En, "looked up in an article, not simulated"),
+            (358.0, Lang::Zh, "查表而非仿真"),
+        ] {
+            let (scene, _) = drawn(&board, width, lang);
+            assert!(texts(&scene).iter().any(|text| text.1.contains(words)), "{lang:?}");
+        }
     }
 
     #[test]

@@ -4,7 +4,8 @@ use crate::model::actor::Script;
 use crate::model::actor::script::Waits;
 use crate::model::channel::Tcp;
 use crate::model::ground::Lane;
-use crate::model::{ChannelId, Node};
+use crate::model::host::HostParams;
+use crate::model::{ActorId, ChannelId, Node};
 use crate::view::Chosen;
 use crate::view::inspect::{Inspection, Subject, channel_actions};
 use crate::view::{numbers, tcp_words};
@@ -29,6 +30,14 @@ impl Subject<'_> {
                 format!("在“{line}”处已 {waited}：{}。", waits_name(script.waits).1),
             ),
         }
+    }
+
+    /// The machine of an actor, if it runs lwIP.
+    pub(super) fn lwip_host(&self, id: ActorId) -> Option<u16> {
+        let host = self.scenario.actors.get(id.index())?.host;
+        let machine = self.scenario.hosts.get(usize::from(host))?;
+        let is_lwip = matches!(machine.params, HostParams::Lwip(_) | HostParams::Stm32(_));
+        (machine.is_used && is_lwip).then_some(host)
     }
 
     /// A tcp channel.

@@ -176,7 +176,7 @@ const TURN_BELOW_SCRIPTS: f32 = 520.0;
 const BARS_SHARE: f32 = 0.42;
 
 /// Height of the cards above a board: rows, for the board needs the room.
-const CARDS_ABOVE_BOARD: f32 = 92.0;
+const CARDS_ABOVE_BOARD: f32 = 112.0;
 /// The same on a turned stage, where two rows stand one below the other.
 const TURNED_ABOVE_BOARD: f32 = 196.0;
 /// Space between the cards and the board.

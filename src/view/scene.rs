@@ -147,8 +147,10 @@ impl Staged<'_> {
         for (n, (card, place)) in self.frame.cards.iter().zip(&self.layout.places).enumerate() {
             cards.draw(ActorId(n as u16), card, place);
         }
+        let lang = self.look.lang;
         if let (Some(board), Some(rect)) = (self.board(), self.layout.board) {
-            board::draw(&mut pen, board, rect, self.look.lang, self.look.chosen);
+            let name = board.name(self.cast, lang);
+            board::draw(&mut pen, (board, name), rect, lang, self.look.chosen);
         }
         self.numbers(&mut pen, names);
         if let (Some(at), Some(caption)) = (self.layout.caption, caption) {
@@ -443,7 +445,8 @@ pub fn twin(frame: &Frame, cast: &Cast, lang: Lang) -> Vec<TwinRow> {
         };
         [cast.name(ActorId(n as u16), lang).to_string(), state, holds]
     };
-    frame.cards.iter().enumerate().map(row).collect()
+    let boards = frame.boards.iter().map(|b| board::twin_row(b, b.name(cast, lang), lang));
+    frame.cards.iter().enumerate().map(row).chain(boards).collect()
 }
 
 const AT_STEP: Text = Text::new(

@@ -64,6 +64,8 @@ pub enum Act {
     },
     /// Parameters get values all at once: paths and values as written in a document.
     SetAll(Vec<(String, String)>),
+    /// Starts the search for the least memory of the boards, or gives it up.
+    Size(bool),
     /// A parameter goes back to what the document says.
     Unset(String),
     /// Every parameter goes back, and what was done by hand is forgotten.

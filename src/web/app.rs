@@ -210,7 +210,8 @@ fn sheet(lab: &LabHandle, readout: &Readout) -> Html {
         },
         Sheet::Editor => html! { <Editor lab={lab.clone()} {lang} /> },
         Sheet::Options(host) => html! {
-            <OptionsSheet lab={lab.clone()} {lang} {host} knobs={readout.knobs.clone()} />
+            <OptionsSheet lab={lab.clone()} {lang} {host} knobs={readout.knobs.clone()}
+                sizes={readout.sizes.clone()} />
         },
         Sheet::Help => html! {
             <Help lab={lab.clone()} {lang} letters={readout.shell.letters}

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use crate::kernel::{SimSpan, SimTime};
 use crate::model::actor::Actor;
 use crate::model::{ActorId, Command, MsgId};
-use crate::param::{Lang, Said, Text, Value};
+use crate::param::{Lang, Said, Text};
 use crate::view::Chosen;
 use crate::view::ladder::pick::longest_wait;
 use crate::view::ladder::{Sight, Window, source};
@@ -19,15 +19,14 @@ use crate::web::ahead::Ahead;
 use crate::web::bench::Bench;
 use crate::web::capture;
 use crate::web::cures::{Cure, Cures};
-use crate::web::reading::value_now;
 use crate::web::readout::Tone;
 use crate::web::shell::{Place, Sheet, Shell, Tab};
+use crate::web::sizes::Sizes;
 use crate::web::{dom, speed};
 use crate::world::ActorState;
 use crate::world::link::{Source, short_fingerprint};
 use crate::world::problem::Problem;
 use crate::world::session::{Logged, Session, Watch};
-use crate::world::setting::Setting;
 
 pub use crate::web::frames::LabHandle;
 
@@ -94,6 +93,8 @@ pub struct Lab {
     pub sight: Cell<Option<Sight>>,
     /// The stretch that it shows first.
     pub stretch: Cell<Option<Window>>,
+    /// The search for the least memory.
+    pub sizes: Sizes,
     /// What was pasted as `lwipopts.h` of the host at this place.
     pub pasted: RefCell<Option<(u16, String)>>,
     /// Instant and fingerprint that the opened link carried.
@@ -101,12 +102,12 @@ pub struct Lab {
     /// Part of a nanosecond that no frame has let pass yet.
     carry: f64,
     n_notices: u64,
-    stop_said: bool,
+    pub(super) stop_said: bool,
 }
 
 const BAD_PART: Text =
     Text::new("The link has a part that is not understood.", "链接里有一处看不懂。");
-const BAD_VALUE: Text = Text::new("This value cannot be used.", "这个值不能用。");
+pub(super) const BAD_VALUE: Text = Text::new("This value cannot be used.", "这个值不能用。");
 const BAD_PRINT: Text =
     Text::new("The fingerprint differs from the one in the link.", "指纹与链接中的不同。");
 const NO_PART: Text = Text::new(
@@ -158,6 +159,7 @@ impl Lab {
             n_runs: 0,
             sight: Cell::new(None),
             stretch: Cell::new(None),
+            sizes: Sizes::None,
             pasted: RefCell::new(None),
             linked: None,
             carry: 0.0,
@@ -198,6 +200,7 @@ impl Lab {
         self.n_runs += 1;
         self.sight.set(None);
         self.stretch.set(None);
+        self.sizes = Sizes::None;
         self.pasted.replace(None);
         let ladder = self.has_ladder();
         match self.shell.tab {
@@ -224,10 +227,7 @@ impl Lab {
 
     /// Looks ahead for a part of a frame; true: there is more to do.
     pub fn look_ahead(&mut self) -> bool {
-        if self.bench.work() {
-            return true;
-        }
-        if self.ahead.work(&self.session) {
+        if self.bench.work() || self.sizes.work(&self.source) || self.ahead.work(&self.session) {
             return true;
         }
         // Nothing else is tried while time passes.
@@ -275,7 +275,7 @@ impl Lab {
         self.say(Tone::Warn, title, text, None);
     }
 
-    fn refuse(&mut self, title: Text, problems: &[Problem]) {
+    pub(super) fn refuse(&mut self, title: Text, problems: &[Problem]) {
         for problem in problems {
             self.warn(title, Said::new(problem.say(Lang::En), problem.say(Lang::Zh)));
         }
@@ -314,7 +314,7 @@ impl Lab {
     }
 
     /// Says once what stopped the run, and one way on.
-    fn say_stop(&mut self) {
+    pub(super) fn say_stop(&mut self) {
         let Some(stop) = self.session.stopped() else {
             self.stop_said = false;
             return;
@@ -331,6 +331,7 @@ impl Lab {
         if changes_run(&act) {
             self.ahead.forget();
             self.bench.forget();
+            self.sizes = Sizes::None;
         }
         match act {
             Act::Toggle if self.shell.steps => self.step(1),
@@ -359,6 +360,14 @@ impl Lab {
             Act::Nudge { path, steps } => self.nudge(&path, steps),
             Act::Set { path, text } => self.set(&path, &text),
             Act::SetAll(values) => self.set_all(&values),
+            Act::Size(true) => {
+                self.sizes = Sizes::start(self.session.scenario());
+                Trail::None
+            }
+            Act::Size(false) => {
+                self.sizes = Sizes::None;
+                Trail::None
+            }
             Act::Unset(path) => self.unset(&path),
             Act::Reset => self.reset(),
             Act::Seed(text) => self.seed(&text),
@@ -530,50 +539,6 @@ impl Lab {
                 Trail::None
             }
         }
-    }
-
-    fn set(&mut self, path: &str, text: &str) -> Trail {
-        match self.session.set(path, text) {
-            Ok(()) => self.notices.retain(|notice| notice.title != BAD_VALUE),
-            Err(problem) => self.refuse(BAD_VALUE, &[problem]),
-        }
-        self.stop_said = false;
-        self.say_stop();
-        Trail::Replace
-    }
-
-    fn set_all(&mut self, values: &[(String, String)]) -> Trail {
-        match self.session.set_all(values) {
-            Ok(()) => self.notices.retain(|notice| notice.title != BAD_VALUE),
-            Err(problem) => self.refuse(BAD_VALUE, &[problem]),
-        }
-        self.stop_said = false;
-        self.say_stop();
-        Trail::Replace
-    }
-
-    fn slide(&mut self, path: &str, position: u32) -> Trail {
-        let at =
-            |setting: &Setting, _: &Value| setting.spec.show(&setting.spec.at_position(position));
-        self.text_of(path, at).map_or(Trail::None, |text| self.set(path, &text))
-    }
-
-    fn nudge(&mut self, path: &str, steps: i32) -> Trail {
-        let by =
-            |setting: &Setting, value: &Value| setting.spec.show(&setting.spec.nudge(value, steps));
-        self.text_of(path, by).map_or(Trail::None, |text| self.set(path, &text))
-    }
-
-    fn unset(&mut self, path: &str) -> Trail {
-        let default = |setting: &Setting, _: &Value| setting.spec.show(&setting.default);
-        self.text_of(path, default).map_or(Trail::None, |text| self.set(path, &text))
-    }
-
-    /// What a parameter's declaration and values say; `None` when there is no such parameter.
-    fn text_of(&self, path: &str, say: impl FnOnce(&Setting, &Value) -> String) -> Option<String> {
-        let setting = self.session.scenario().setting(path).ok()?;
-        let value = value_now(&self.session, &setting);
-        Some(say(&setting, &value))
     }
 
     /// Everything as the document says, at the same instant; the seed stays.

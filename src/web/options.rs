@@ -17,9 +17,11 @@ use crate::view::build_check::{self, Checked};
 use crate::view::lwipopts::{self as words, Other, Row};
 use crate::web::act::Act;
 use crate::web::lab::{Lab, LabHandle};
+use crate::web::options_memory::{ClaimsPanel, SizesPanel};
 use crate::web::options_parts::{built, others, rows};
 use crate::web::readout::Knobs;
 use crate::web::sheet::SheetFrame;
+use crate::web::sizes::SizesSight;
 use crate::web::{capture, dom};
 use crate::world::lwipopts::{self, Import};
 
@@ -85,6 +87,8 @@ pub struct OptionsProps {
     pub host: u16,
     /// The parameters as they are: the sheet is made anew when they change.
     pub knobs: Rc<Knobs>,
+    /// The search for the least memory.
+    pub sizes: SizesSight,
 }
 
 /// What is made of the text.
@@ -199,6 +203,10 @@ pub fn OptionsSheet(props: &OptionsProps) -> Html {
             { deeds(lab, lang, host, &put, &found, (&field, &said)) }
             if let Some(checked) = &found.checked { { built(checked, lang) } }
             if let Some(import) = &found.import { { understood(import, lang) } }
+            if found.checked.is_some() {
+                <SizesPanel lab={lab.clone()} {lang} sizes={props.sizes.clone()} />
+                <ClaimsPanel {lang} />
+            }
         </SheetFrame>
     }
 }

@@ -74,6 +74,7 @@ impl Reading {
             offered: lab.chosen == Chosen::Nothing && chosen.chosen != Chosen::Nothing,
             cures: cures(lab, &chosen).into(),
             chosen: Rc::new(chosen),
+            sizes: lab.sizes.sight(lang),
             ledger: ledger(session),
             guarantees: Rc::new(guarantees::read(lab)),
             ladder: lab.has_ladder(),

@@ -11,6 +11,7 @@ use crate::view::inspect::{Inspection, Step};
 use crate::web::act::Act;
 use crate::web::bench::Shown;
 use crate::web::shell::Shell;
+use crate::web::sizes::SizesSight;
 
 /// Everything that the components show.
 #[derive(Clone, PartialEq, Debug)]
@@ -31,6 +32,8 @@ pub struct Readout {
     pub offered: bool,
     /// Changes that would have helped it: path, value, what they are called, what they give.
     pub cures: Rc<[Try]>,
+    /// The search for the least memory.
+    pub sizes: SizesSight,
     /// The ledger line.
     pub ledger: Ledger,
     /// Which guarantees hold.

@@ -3,8 +3,8 @@
 use super::super::card_size::turned_height;
 use super::super::draw::{Point, Rect, pt};
 use super::{
-    BOTTOM, CAPTION, Density, Kind, Layout, MARGIN_TURNED, Memory, Place, Plan, Room, TOP,
-    TURNED_PIPE, gap, is_broker, is_of_scripts, memory, sends,
+    BOTTOM, CAPTION, Density, Kind, Layout, MARGIN_TURNED, Place, Plan, Room, TOP, TURNED_PIPE,
+    gap, is_broker, is_of_scripts, memory, sends,
 };
 
 /// Layers as rows, messages run downwards.

@@ -10,6 +10,8 @@ mod harness;
 #[cfg(test)]
 mod accessible;
 #[cfg(test)]
+mod boards;
+#[cfg(test)]
 mod embedding;
 #[cfg(test)]
 mod guarantees;
