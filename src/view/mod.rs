@@ -9,6 +9,7 @@ pub mod cells;
 pub mod charts;
 pub mod draw;
 pub mod ends;
+mod fills;
 pub mod frame;
 mod frame_tcp;
 pub mod host_card;

@@ -2,9 +2,9 @@ use super::*;
 use crate::model::stm32::mac::Rate;
 use crate::model::stm32::part::Resume;
 use crate::model::stm32::{Optimisation, Part};
-use crate::model::tcp::{Flags, Segment};
 use crate::model::tcp::lwip::memory::PbufId;
 use crate::model::tcp::lwip::{Addr, Answer, Event, From, PcbId};
+use crate::model::tcp::{Flags, Segment};
 
 const SERVER: u16 = 80;
 /// A switch: it takes a frame in whole, and 3 us.
