@@ -96,11 +96,11 @@ impl Run {
     /// When the last message was delivered at `actor`, in ns.
     fn last_done(&self, actor: &str) -> u64 {
         let actor = self.actor(actor);
-        let done = self.facts.iter().filter_map(|(at, fact)| match fact {
+        let mut done = self.facts.iter().filter_map(|(at, fact)| match fact {
             Fact::Done { at: who, .. } if *who == actor => Some(at.ns()),
             _ => None,
         });
-        done.last().expect("a delivery")
+        done.next_back().expect("a delivery")
     }
 
     fn mean(&self, cause: Cause) -> u64 {
@@ -295,6 +295,11 @@ fn p12_an_empty_pool_drops_frames_and_the_pc_sends_them_again() {
     let received = run.session.world().ground.tcp_gauges(run.channel("tcp"), Side::Forth);
     assert_eq!(received.rcv_nxt, 5_001);
     assert_eq!(run.n_again("tcp", true), 6);
+    let mut whole = run.facts.iter().filter_map(|(at, fact)| match fact {
+        Fact::Landed { .. } => Some(at.ns() / 1_000),
+        _ => None,
+    });
+    assert_eq!(whole.next_back(), Some(1_850_074), "5000 bytes are complete");
     assert!(0 < run.mean(Cause::NoPbuf));
 }
 
