@@ -405,14 +405,7 @@ impl Subject<'_> {
                     None => self.pick("It has nothing more to send.", "它没有要发送的了。"),
                 }
             }
-            Actor::Broker(broker) => {
-                let held: u32 = broker.broker.queues().map(|(_, q)| q.n_unacked()).sum();
-                let ready: u32 = broker.broker.queues().map(|(_, q)| q.n_ready()).sum();
-                self.pick(
-                    format!("Ready: {ready}; delivered and not acknowledged: {held}."),
-                    format!("待投递 {ready} 条；已投递未确认 {held} 条。"),
-                )
-            }
+            Actor::Broker(broker) => self.broker_says(broker),
             Actor::Consumer(consumer) => self.working(&consumer.workers.busy),
             Actor::Responder(responder) => self.working(&responder.workers.busy),
             Actor::Script(script) => self.script(script),
@@ -464,6 +457,7 @@ impl Subject<'_> {
                     add("not acknowledged", "未确认", u64::from(queue.n_unacked()));
                     add("consumers", "消费者", u64::from(queue.n_consumers()));
                 }
+                add("bytes in memory", "内存字节数", broker.resources.memory);
             }
             Actor::Consumer(consumer) => {
                 add("in work", "处理中", u64::from(consumer.workers.n_busy()));

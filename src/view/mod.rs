@@ -15,6 +15,7 @@ pub mod frame;
 mod frame_tcp;
 pub mod host_card;
 pub mod inspect;
+mod inspect_broker;
 pub mod inspect_chain;
 mod inspect_tcp;
 pub mod ladder;
