@@ -373,14 +373,7 @@ impl Subject<'_> {
                     None => self.pick("It has nothing more to send.", "它没有要发送的了。"),
                 }
             }
-            Actor::Broker(broker) => {
-                let held: u32 = broker.broker.queues().map(|(_, q)| q.n_unacked()).sum();
-                let ready: u32 = broker.broker.queues().map(|(_, q)| q.n_ready()).sum();
-                self.pick(
-                    format!("Ready: {ready}; delivered and not acknowledged: {held}."),
-                    format!("待投递 {ready} 条；已投递未确认 {held} 条。"),
-                )
-            }
+            Actor::Broker(broker) => self.broker_says(broker),
             Actor::Consumer(consumer) => self.working(&consumer.workers.busy),
             Actor::Responder(responder) => self.working(&responder.workers.busy),
             Actor::Script(script) => self.script(script),

@@ -25,6 +25,7 @@ impl Subject<'_> {
                     add("not acknowledged", "未确认", u64::from(queue.n_unacked()));
                     add("consumers", "消费者", u64::from(queue.n_consumers()));
                 }
+                add("bytes in memory", "内存字节数", broker.resources.memory);
             }
             Actor::Consumer(consumer) => {
                 add("in work", "处理中", u64::from(consumer.workers.n_busy()));

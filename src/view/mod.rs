@@ -21,6 +21,7 @@ pub mod frame_log;
 mod frame_tcp;
 pub mod host_card;
 pub mod inspect;
+mod inspect_broker;
 pub mod inspect_chain;
 mod inspect_log;
 mod inspect_figures;

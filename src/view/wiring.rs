@@ -7,7 +7,7 @@ use crate::model::fact::Resource;
 use crate::model::{ActorId, Fact};
 use crate::param::Text;
 
-/// Most exchanges that are drawn.
+/// Most exchanges that are drawn: fewer than a word has bits.
 pub const MAX_EXCHANGES: usize = 12;
 /// A binding stays lit for so long, in the viewer's seconds.
 pub const LIT_S: f64 = 0.6;
@@ -113,31 +113,42 @@ impl Wiring {
             if let Fact::Routed { at, exchange, queue, .. } = *fact
                 && at == me
             {
-                self.pass(usize::from(exchange), queue, self.exchanges.len());
+                self.pass(usize::from(exchange), queue, &mut Asked::default());
             }
         }
     }
 
     /// A message passed from an exchange to a queue: lights all ways there. True: there is one.
-    fn pass(&mut self, exchange: usize, queue: u16, depth: usize) -> bool {
-        if depth == 0 || self.exchanges.len() <= exchange {
-            return false;
+    /// Each exchange is asked once, so circles end.
+    fn pass(&mut self, exchange: usize, queue: u16, asked: &mut Asked) -> bool {
+        let bit = 1_u32.checked_shl(exchange as u32).unwrap_or(0);
+        if self.exchanges.len() <= exchange || asked.all & bit != 0 {
+            return asked.lead & bit != 0;
         }
+        asked.all |= bit;
         let mut leads = false;
         for n in 0..self.exchanges[exchange].edges.len() {
             let reaches = match self.exchanges[exchange].edges[n].to {
                 Target::Queue(to) => to == queue,
-                Target::Exchange(to) => self.pass(usize::from(to), queue, depth - 1),
+                Target::Exchange(to) => self.pass(usize::from(to), queue, asked),
             };
             self.exchanges[exchange].edges[n].lit |= reaches;
             leads |= reaches;
         }
         if !leads && let Some(to) = self.exchanges[exchange].alternate {
-            leads = self.pass(usize::from(to), queue, depth - 1);
+            leads = self.pass(usize::from(to), queue, asked);
         }
         self.exchanges[exchange].lit |= leads;
+        asked.lead |= if leads { bit } else { 0 };
         leads
     }
+}
+
+/// Exchanges that were asked, a bit each, and those that lead to the queue.
+#[derive(Default)]
+struct Asked {
+    all: u32,
+    lead: u32,
 }
 
 fn exchanges(broker: &BrokerActor, place: &dyn Fn(QueueId) -> Option<usize>) -> Vec<Exchange> {

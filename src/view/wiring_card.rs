@@ -41,6 +41,9 @@ impl Cards<'_, '_> {
         for exchange in wiring.exchanges.iter().enumerate() {
             let from = pt(at.x + left, middle(exchange.0, n_exchanges));
             for edge in &exchange.1.edges {
+                if matches!(edge.to, Target::Exchange(n) if n_exchanges <= usize::from(n)) {
+                    continue;
+                }
                 let to = match edge.to {
                     Target::Queue(n) => pt(queue_x - 3.0, middle(usize::from(n), queues.len())),
                     Target::Exchange(n) => pt(at.x + left, middle(usize::from(n), n_exchanges)),
@@ -78,7 +81,7 @@ impl Cards<'_, '_> {
         }
         self.letters(wiring, &heights, at.right() - LETTERS + 2.0);
         let base = at.y + rows as f32 * step + 12.0;
-        if base + 4.0 < at.bottom() + 40.0 && !held.is_empty() {
+        if !self.turned && !held.is_empty() {
             let face = plain(11.0, Token::Ink3);
             let text = UNACKED.get(self.lang()).to_owned();
             self.pen.first(pt(at.right(), base), Anchor::End, face, w, &[&text]);

@@ -48,8 +48,8 @@ fn repeat(plan: &Plan, row: Row<'_>, seed: u64, counts: &[Count]) -> Result<Answ
             }
         }
         n_done += n;
-        let mut outcome = Outcome::default();
-        outcome.n_messages = u64::from(n_done) * u64::from(N_MESSAGES);
+        let n_messages = u64::from(n_done) * u64::from(N_MESSAGES);
+        let mut outcome = Outcome { n_messages, ..Outcome::default() };
         for ((name, _), sum) in counts.iter().zip(&sums) {
             outcome.estimates.push(judged(name, row.result(name)?, *sum));
         }

@@ -226,9 +226,9 @@ impl BrokerActor {
 
     /// The machine under it stops: says the queues what of theirs is not on the disk.
     pub(super) fn lose_unwritten(&mut self) {
+        // Every acknowledgement was written when it came.
+        self.broker.sync();
         if self.params.sync == SyncPolicy::Message {
-            // Every acknowledgement was written when it came.
-            self.broker.sync();
             return;
         }
         for (n, id) in self.queues.iter().enumerate() {
