@@ -53,7 +53,7 @@ impl Runner {
         let next = self.world.next_event();
         let due = self
             .log
-            .get(self.n_applied)
+            .get(self.n_applied as usize)
             .filter(|entry| entry.at <= self.until && next.is_none_or(|next| entry.at < next));
         if let Some(entry) = due {
             self.world.stand_at(entry.at);
