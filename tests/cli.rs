@@ -510,3 +510,63 @@ fn sizing_prints_what_is_saved_and_a_link_that_proves_it() {
     let refused = bad(&["size", "mm1"]);
     assert!(refused.contains("stm32"), "{refused}");
 }
+
+#[test]
+fn crash_says_what_breaks_and_exits_with_1_when_a_promise_does() {
+    let small = ["--set", "producer.limit=4"];
+    let kept = json(&[&["crash", "exactly-once-producer-id", "--json"], &small[..]].concat());
+    let of = |all: &Value, name: &str| {
+        let all = all["guarantees"].as_array().unwrap().clone();
+        all.into_iter().find(|line| line["guarantee"] == name).unwrap()
+    };
+    let once = of(&kept, "every effect exactly once");
+    assert_eq!((&once["promised"], &once["broken"]), (&Value::from(true), &Value::from(0)));
+    assert!(100 < kept["runs"].as_u64().unwrap());
+
+    let volatile = ["crash", "exactly-once-producer-id", "--set", "broker.durable=off"];
+    let output = inflight(&[&volatile[..], &small[..], &["--json"]].concat());
+    assert_eq!(output.status.code(), Some(1), "{}", err(&output));
+    let broken: Value = serde_json::from_str(&out(&output)).unwrap();
+    assert_ne!(of(&broken, "every effect exactly once")["broken"], 0);
+    let examples = broken["counterexamples"].as_array().unwrap();
+    let lost = examples.iter().find(|e| e["guarantee"] == "nothing lost").unwrap();
+    let run = inflight(&["run", lost["link"].as_str().unwrap(), "--json"]);
+    let run: Value = serde_json::from_str(&out(&run)).unwrap();
+    assert_eq!(run["ledger"]["lost"], 1, "the link shows what is broken");
+
+    let threads = |n: &str| {
+        let mut found = json(
+            &[&["crash", "at-least-once-duplicate", "--json", "--threads", n], &small[..]].concat(),
+        );
+        found["wall_s"] = Value::Null;
+        found
+    };
+    assert_eq!(threads("1"), threads("3"));
+}
+
+#[test]
+fn a_run_says_whether_promises_hold_and_which_messages_were_lost() {
+    let said = good(&["run", "at-most-once"]);
+    assert!(said.contains("nothing done twice  kept"), "{said}");
+    assert!(said.contains("before them: 89"), "{said}");
+    let run = json(&["run", "at-most-once", "--json"]);
+    assert_eq!(run["promises"][0]["kept"], true);
+    assert_eq!(run["book"]["under_way"], 0);
+
+    let dir = folder("promises");
+    let path = dir.join("broken.toml");
+    let document = "format = 1\npromise = \"nothing lost\"\n[[actor]]\nid = \"a\"\n\
+        kind = \"producer\"\n[[actor]]\nid = \"b\"\nkind = \"broker\"\n[[actor]]\nid = \"c\"\n\
+        kind = \"consumer\"\n[[channel]]\nfrom = \"a\"\nto = \"b\"\nloss = \"50%\"\n[[channel]]\n\
+        from = \"b\"\nto = \"c\"\n";
+    fs::write(&path, document).unwrap();
+    let output = inflight(&["run", text(&path)]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(out(&output).contains("nothing lost  broken: "), "{}", out(&output));
+    fs::write(&path, document.replace("nothing lost", "nothing lots")).unwrap();
+    let output = inflight(&["run", text(&path)]);
+    assert_eq!(output.status.code(), Some(2));
+    let wrong = err(&output);
+    assert!(wrong.contains("line 2: promise: `nothing lots` is not allowed"), "{wrong}");
+    assert!(wrong.contains("order per key"), "{wrong}");
+}

@@ -14,6 +14,8 @@ use proptest::prelude::*;
 
 use inflight::model::actor::broker::{QueueType, Routing, SyncPolicy, WhenFull};
 use inflight::model::actor::consumer::AckMode;
+use inflight::model::actor::dedupe::{DedupeBy, RecordWhen};
+use inflight::model::actor::effect::WhenBad;
 
 fn actor(id: u64, params: ActorParams) -> (u64, u64, ActorParams) {
     (id, id, params)
@@ -40,6 +42,32 @@ prop_compose! {
     }
 }
 
+/// What guarantees hang on.
+#[derive(Clone, Debug)]
+struct Effect {
+    bad: u32,
+    ack_timeout_ms: u64,
+    before_work: bool,
+    ack_delay_ms: u64,
+    dedupe: usize,
+    record: usize,
+    when_bad: usize,
+}
+
+prop_compose! {
+    fn any_effect()(
+        bad in 0_u32..4,
+        ack_timeout_ms in prop_oneof![Just(0), 1_u64..120],
+        before_work: bool,
+        ack_delay_ms in prop_oneof![Just(0), 1_u64..30],
+        dedupe in 0_usize..3,
+        record in 0_usize..3,
+        when_bad in 0_usize..3,
+    ) -> Effect {
+        Effect { bad, ack_timeout_ms, before_work, ack_delay_ms, dedupe, record, when_bad }
+    }
+}
+
 prop_compose! {
     fn any_plan()(
         seed: u64,
@@ -57,7 +85,8 @@ prop_compose! {
         expiration_ms in prop::collection::vec(0_u64..100, 0..4),
         extras: u16,
         paths in prop::collection::vec(any_path(), 6),
-        faults in prop::collection::vec((0_u64..2_000, 0_u16..7, 0_usize..9), 0..30),
+        effect in any_effect(),
+        faults in prop::collection::vec((0_u64..2_000, 0_u16..7, 0_usize..11), 0..30),
     ) -> Plan {
         let has = |bit: u32| extras >> bit & 1 == 1;
         let either = |bit: u32, text: &str| either(has(bit), text);
@@ -67,6 +96,7 @@ prop_compose! {
             rate: Rate::per_s(60), confirm, confirm_timeout: SimSpan::ms(80),
             retries: Amount(3), priority: Amount(1),
             expiration: Spans(expiration_ms.into_iter().map(SimSpan::ms).collect()),
+            bad: Amount(effect.bad),
             ..Default::default()
         };
         let broker = BrokerParams {
@@ -80,18 +110,27 @@ prop_compose! {
             queue_type: if quorum { QueueType::Quorum } else { QueueType::Classic },
             delivery_limit: Amount(delivery_limit),
             dead_letters: if dead_letters { Words::of(&["b"]) } else { Words::NONE },
+            ack_timeout: SimSpan::ms(effect.ack_timeout_ms),
             ..with_extras(extras)
         };
         let consumer = |queue: &str| ConsumerParams {
             queue: Words::of(&[queue]),
             service: SimSpan::ms(20),
             prefetch: Amount(prefetch),
-            ack: if auto_ack { AckMode::OnDelivery } else { AckMode::AfterWork },
             fail: if has(10) { Ppm(200_000) } else { Ppm(0) },
             pull: if has(11) && queue == "b" { SimSpan::ms(15) } else { SimSpan::ZERO },
             order: Order::ALL[usize::from(extras >> 12 & 3) % 3],
             join: if has(14) { Amount(2) } else { Amount(1) },
             shares: either(15, "70%"),
+            ack: match (auto_ack, effect.before_work) {
+                (true, _) => AckMode::OnDelivery,
+                (false, true) => AckMode::BeforeWork,
+                (false, false) => AckMode::AfterWork,
+            },
+            ack_delay: SimSpan::ms(effect.ack_delay_ms),
+            dedupe: DedupeBy::ALL[effect.dedupe],
+            record: RecordWhen::ALL[effect.record],
+            when_bad: WhenBad::ALL[effect.when_bad],
             ..Default::default()
         };
         let requester = RequesterParams {
@@ -155,6 +194,8 @@ fn command(node: u16, what: usize) -> Command {
         5 => Command::Mend(channel),
         6 => Command::DropNth { channel, nth: 2 },
         7 => Command::Slow { actor, ppm: 3_000_000 },
+        8 => Command::LoseNth { channel, back: false, nth: 1 },
+        9 => Command::LoseNth { channel, back: true, nth: 2 },
         _ => Command::Send { actor },
     }
 }
@@ -193,6 +234,12 @@ proptest! {
         // The parts of every latency sum to it, and the histogram has the same sum.
         prop_assert_eq!(seen.budget.total(), seen.latency.sum());
         prop_assert_eq!(seen.latency.count(), ledger.delivered);
+        // The light sink agrees with the heavy one, and its book balances.
+        let light = &seen.guarantees;
+        prop_assert_eq!((light.sent, light.done), (ledger.sent, ledger.delivered));
+        prop_assert_eq!((light.lost.count, light.twice.count), (ledger.lost, ledger.duplicated));
+        let book = light.book;
+        prop_assert_eq!(book.expected + book.twice, book.actual + book.lost + book.under_way());
         // The holders of each message are where the world says they are.
         let held: u64 = seen.accounts.iter().map(|(_, a)| u64::from(a.holders)).sum();
         prop_assert_eq!(held, copies_in(&world), "holders");

@@ -154,7 +154,8 @@ impl Account {
     pub fn parts_at(&self, now: SimTime) -> Parts {
         let mut whole = self.clone();
         whole.settle();
-        if whole.delivered.is_none() {
+        // The time of a message that nobody holds any more stands still.
+        if whole.delivered.is_none() && 0 < whole.holders {
             whole.parts[whole.cause.index()] += now.since(whole.since).as_ns();
         }
         whole.parts

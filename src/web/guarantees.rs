@@ -222,7 +222,7 @@ fn ids(lab: &LabHandle, lang: Lang, list: &IdList) -> Html {
     };
     html! {
         <div class="ids">
-            <b>{ &list.title }</b>
+            <b>{ &list.title }{ " " }{ numbers::count(list.ids.len() as u64 + list.n_before) }</b>
             { for list.ids.iter().map(one) }
             <span>{ before }</span>
         </div>

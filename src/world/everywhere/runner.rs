@@ -18,7 +18,7 @@ pub(super) struct Runner {
     pub world: World,
     pub seen: Guarantees,
     log: Vec<Logged>,
-    n_applied: usize,
+    n_applied: u32,
     until: SimTime,
 }
 
@@ -35,7 +35,7 @@ impl Runner {
 
     /// When the next event or entry of the log comes.
     pub fn next(&self) -> Option<SimTime> {
-        let entry = self.log.get(self.n_applied).map(|entry| entry.at);
+        let entry = self.log.get(self.n_applied as usize).map(|entry| entry.at);
         let next = match (self.world.next_event(), entry) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
@@ -53,7 +53,7 @@ impl Runner {
         let next = self.world.next_event();
         let due = self
             .log
-            .get(self.n_applied)
+            .get(self.n_applied as usize)
             .filter(|entry| entry.at <= self.until && next.is_none_or(|next| entry.at < next));
         if let Some(entry) = due {
             self.world.stand_at(entry.at);
@@ -70,8 +70,8 @@ impl Runner {
     /// The same run, harmed now.
     pub fn harmed(&self, placement: &Placement, restart: SimSpan) -> Runner {
         let mut run = self.clone();
-        run.log.truncate(self.n_applied);
-        let rest = self.log[self.n_applied..].to_vec();
+        run.log.truncate(self.n_applied as usize);
+        let rest = self.log[self.n_applied as usize..].to_vec();
         let mut all = placement.commands(restart);
         all.extend(rest);
         crate::kernel::settle(&mut all, |a, b| a.at < b.at);

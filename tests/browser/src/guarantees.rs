@@ -15,7 +15,7 @@ fn a_lost_message_is_listed_and_tells_its_story() {
     visit(Screen::Desktop, async |page| {
         open_sheet(page, "#v1/at-most-once?t=10s").await;
         let first = page.text("dialog.guarantees .ids b").await;
-        assert_eq!(first, "lost");
+        assert_eq!(first, "lost 101");
         let id = page.text("dialog.guarantees .ids .btn").await;
         page.click("dialog.guarantees .ids .btn").await;
         page.wait_until("!document.querySelector('dialog')").await;
