@@ -3,8 +3,8 @@
 use yew::prelude::*;
 
 use crate::model::Cause;
-use crate::view::draw::{Glyph, Pattern};
 use crate::view::cause_fill::fill_of;
+use crate::view::draw::{Glyph, Pattern};
 
 /// An icon of a control, on a 16 x 16 field.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
