@@ -529,6 +529,7 @@ pub(super) fn channel_actions(id: ChannelId, is_cut: bool) -> Vec<Action> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::view::cause_fill::fill_of;
 
     #[test]
     fn shares_of_a_budget_fill_the_bar_and_keep_its_order() {

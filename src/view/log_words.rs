@@ -40,6 +40,17 @@ pub(super) fn tell(fact: &Fact, cast: &Cast, lang: Lang) -> Sentence {
             "{0}现在有 {1} 个分区。",
             &[actor(at), strong(u64::from(partitions))],
         ),
+        _ => tell_group(fact, cast, lang),
+    }
+}
+
+/// A fact about a group and its members.
+fn tell_group(fact: &Fact, cast: &Cast, lang: Lang) -> Sentence {
+    let actor = |id| cast.actor(id, lang);
+    let strong = |n: u64| part(n.to_string(), Ink::Strong);
+    let name = |partition: u8| part(format!("p{partition}"), Ink::Strong);
+    let say = |en, zh, parts: &[Run]| sentence(Text::new(en, zh), lang, parts);
+    match *fact {
         Fact::GroupTurned { at, state, generation, members, .. } => {
             let parts = [actor(at), strong(u64::from(generation)), strong(u64::from(members))];
             match state {

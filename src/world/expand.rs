@@ -33,6 +33,7 @@ pub(super) fn expand(scenario: &mut Scenario, strict: bool, out: &mut Vec<Proble
     if before == out.len() {
         queues(scenario, &draft, out);
         super::topology::check(scenario, &draft, out);
+        clients_of_logs(scenario, &draft, out);
     }
     faults(scenario, &draft, strict, out);
     knobs(scenario, &draft, out);
@@ -262,6 +263,22 @@ fn queues(scenario: &Scenario, draft: &Draft, out: &mut Vec<Problem>) {
             if !out.contains(&problem) {
                 out.push(problem);
             }
+        }
+    }
+}
+
+/// A client of a log broker speaks to one.
+fn clients_of_logs(scenario: &Scenario, draft: &Draft, out: &mut Vec<Problem>) {
+    for (place, actor) in scenario.actors.iter().enumerate() {
+        let is_client =
+            matches!(actor.params, ActorParams::LogProducer(_) | ActorParams::LogConsumer(_));
+        let is_end = |c: &&ChannelDecl| [c.from, c.to].contains(&(place as u16));
+        let n = scenario.channels.iter().filter(is_end).count();
+        if is_client && 1 < n {
+            let line = draft.actors[usize::from(actor.table)].line;
+            let allowed = Said::new("one channel, to one log broker", "一条通路，连到一个日志代理");
+            let reason = Reason::new(format!("{n}"), allowed);
+            out.push(Problem::refused(Some(line), &actor.id, reason));
         }
     }
 }

@@ -224,12 +224,11 @@ impl LogConsumer {
             return;
         }
         match &mut self.member {
-            Some(member) if member.gauges().phase == Phase::Working => {
-                if is_blocking {
-                    member.resume(now);
-                    self.drive(cx);
-                }
+            Some(member) if member.gauges().phase == Phase::Working && is_blocking => {
+                member.resume(now);
+                self.drive(cx);
             }
+            Some(member) if member.gauges().phase == Phase::Working => {}
             // It keeps its partitions while it joins, and goes on with them.
             Some(_) => self.poll(cx),
             None => {}

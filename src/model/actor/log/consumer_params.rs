@@ -119,13 +119,15 @@ params! {
                 "重启后仍保留分区，直到会话超时。"),
             source "Kafka group.instance.id, KIP-345";
         /// Without a heartbeat for so long it is removed.
-        session: SimSpan = SimSpan::s(45), range SimSpan::ms(1) => SimSpan::s(3_600), scale log,
+        session: SimSpan = SimSpan::s(45), range SimSpan::ms(1) => SimSpan::s(3_600),
+            scale log,
             slider SimSpan::s(1) => SimSpan::s(60), applies restart,
             name ("Session timeout", "会话超时"),
             help ("Silent for so long it is removed from its group.", "这么久没有心跳就被移出消费组。"),
             source "Kafka session.timeout.ms";
         /// From one heartbeat to the next.
-        heartbeat: SimSpan = SimSpan::s(3), range SimSpan::ms(1) => SimSpan::s(3_600), scale log,
+        heartbeat: SimSpan = SimSpan::s(3), range SimSpan::ms(1) => SimSpan::s(3_600),
+            scale log,
             slider SimSpan::ms(100) => SimSpan::s(20), applies restart,
             name ("Heartbeat every", "心跳间隔"),
             help ("From one sign of life to the next.", "两次心跳之间的时间。"),
@@ -148,7 +150,8 @@ params! {
             help ("With commits after every n: this n.", "“每 n 条之后”提交时的 n。"),
             source "our own model of a batch commit";
         /// How often it commits by itself.
-        commit_interval: SimSpan = SimSpan::s(5), range SimSpan::ms(1) => SimSpan::s(3_600), scale log,
+        commit_interval: SimSpan = SimSpan::s(5), range SimSpan::ms(1) => SimSpan::s(3_600),
+            scale log,
             slider SimSpan::ms(10) => SimSpan::s(60), applies restart,
             name ("Commits every", "自动提交间隔"),
             help ("With automatic commits: how often.", "自动提交时，多久一次。"),
@@ -184,7 +187,8 @@ params! {
             help ("Bytes of an answer; one record always fits.", "一次应答的字节上限；至少一条。"),
             source "Kafka fetch.max.bytes";
         /// How long it waits for an answer.
-        request_timeout: SimSpan = SimSpan::s(30), range SimSpan::ms(1) => SimSpan::s(3_600), scale log,
+        request_timeout: SimSpan = SimSpan::s(30), range SimSpan::ms(1) => SimSpan::s(3_600),
+            scale log,
             slider SimSpan::ms(100) => SimSpan::s(60), applies live,
             name ("Request timeout", "请求超时"),
             help ("How long it waits before it asks again.", "多久没有应答就重新请求。"),

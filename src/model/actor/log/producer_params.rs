@@ -120,14 +120,15 @@ params! {
             help ("How often a batch is sent again.", "批次最多重发几次。"),
             source "Kafka retries";
         /// How long an answer is waited for.
-        request_timeout: SimSpan = SimSpan::s(30), range SimSpan::us(1) => SimSpan::s(3_600), scale log,
+        request_timeout: SimSpan = SimSpan::s(30), range SimSpan::us(1) => SimSpan::s(3_600),
+            scale log,
             slider SimSpan::ms(10) => SimSpan::s(60), applies live,
             name ("Request timeout", "请求超时"),
             help ("How long it waits before a batch is sent again.", "等待应答多久后重发。"),
             source "Kafka request.timeout.ms";
         /// When a batch is given up.
-        delivery_timeout: SimSpan = SimSpan::s(120), range SimSpan::us(1) => SimSpan::s(86_400), scale log,
-            slider SimSpan::ms(100) => SimSpan::s(600), applies live,
+        delivery_timeout: SimSpan = SimSpan::s(120), range SimSpan::us(1) => SimSpan::s(86_400),
+            scale log, slider SimSpan::ms(100) => SimSpan::s(600), applies live,
             name ("Delivery timeout", "投递超时"),
             help ("How old a batch gets before it is given up.", "批次存在多久后放弃。"),
             source "Kafka delivery.timeout.ms";
