@@ -86,8 +86,7 @@ const CLAIMED_SHORT: Text =
 const BY_LOOP: Text = Text::new("super-loop {0}", "裸机主循环 {0}");
 const CPU: Text = Text::new("CPU", "CPU");
 const SO_FAR: Text = Text::new("{0} % so far", "至今 {0} %");
-const FREE_OF_COST: Text =
-    Text::new("takes no time here (No costs)", "此处不耗时（零开销）");
+const FREE_OF_COST: Text = Text::new("takes no time here (No costs)", "此处不耗时（零开销）");
 const BUSY: Text = Text::new("works for another {0}", "还要忙 {0}");
 const BUSY_ON: Text = Text::new("lwIP works on {0}", "lwIP 正在处理 {0}");
 const IDLE: Text = Text::new("idle", "空闲");
