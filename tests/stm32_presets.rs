@@ -295,6 +295,11 @@ fn p12_an_empty_pool_drops_frames_and_the_pc_sends_them_again() {
     let received = run.session.world().ground.tcp_gauges(run.channel("tcp"), Side::Forth);
     assert_eq!(received.rcv_nxt, 5_001);
     assert_eq!(run.n_again("tcp", true), 6);
+    let whole = run.facts.iter().filter_map(|(at, fact)| match fact {
+        Fact::Landed { .. } => Some(at.ns() / 1_000),
+        _ => None,
+    });
+    assert_eq!(whole.last(), Some(1_850_074), "5000 bytes are complete");
     assert!(0 < run.mean(Cause::NoPbuf));
 }
 

@@ -77,6 +77,9 @@ fn what_is_found_holds_and_a_step_less_breaks_the_run_or_the_build() {
                 _ => (option.least.saturating_sub(1), ""),
             };
             // Below what a document may say there is nothing to try.
+            if option.least == 0 {
+                continue;
+            }
             if less.set(&option.path(), &format!("{value}{unit}")).is_err() {
                 continue;
             }

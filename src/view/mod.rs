@@ -12,6 +12,7 @@ pub mod charts;
 pub mod claims;
 pub mod draw;
 pub mod ends;
+mod fills;
 pub mod frame;
 mod frame_tcp;
 pub mod host_card;

@@ -245,7 +245,9 @@ impl World {
         // An end with what it has in flight.
         let ends = self.ground.channels.iter().filter(|c| matches!(c.machine, Channel::Tcp(_)));
         let tcp = ends.count() as u64 * 8_000 + wires.sum::<u64>();
-        20_000 + pending + held + carried.sum::<u64>() + tcp
+        // A board with its rings and the blocks of its heap.
+        let boards = self.ground.hosts.iter().filter(|host| host.board.is_some()).count() as u64;
+        20_000 + pending + held + carried.sum::<u64>() + tcp + boards * 16_000
     }
 
     fn connect(&mut self) {

@@ -294,10 +294,9 @@ impl Sizing {
                 let (low, high) = if holds { (low, tried) } else { (tried + self.unit(), high) };
                 self.halve(low, high);
             }
-            Stage::LastRound { has_shrunk } if holds => {
+            Stage::LastRound { .. } if holds => {
                 // One step less holds as well: go on from there.
                 self.stage = Stage::LastRound { has_shrunk: true };
-                let _ = has_shrunk;
                 self.try_less();
             }
             Stage::LastRound { has_shrunk } => {
@@ -489,6 +488,9 @@ fn unit_bytes(params: &Stm32Params, key: &str) -> u64 {
                 "mem-size" => Value::Bytes(crate::param::Bytes(1_024 + HEAP_STEP * n)),
                 _ => Value::Amount(crate::param::Amount(16 + n as u32)),
             };
+            // Descriptors and buffers are counted apart: neither makes more of the other.
+            params.board.rx_descriptors = crate::param::Amount(1);
+            params.board.rx_buffers = crate::param::Amount(64);
             if let Some(index) = index_of(Stm32Params::SPECS, key) {
                 // Both values are in every range.
                 let _ = params.set(index, &value);

@@ -101,7 +101,7 @@ params! {
             source "a program";
         /// Programs go on in `tcp_sent`.
         sent_callback: bool = false, switch, applies restart,
-            name ("Writes in tcp_sent", "在 tcp_sent 中续写"),
+            name ("tcp_sent", "tcp_sent"),
             help ("A program whose write was refused goes on inside its tcp_sent callback; off: \
                 when its turn comes.",
                 "写入被拒绝的程序在 tcp_sent 回调中继续写；关闭时等轮到它。"),

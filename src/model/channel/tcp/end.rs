@@ -62,7 +62,13 @@ pub enum Input<'s> {
 impl Ground {
     /// Gives a side a new end, by its host's profile.
     pub(super) fn tcp_new_end(&mut self, channel: ChannelId, side: usize, host: HostId) {
-        let mtu = self.tcp_mtu(channel);
+        let (mtu, now) = (self.tcp_mtu(channel), self.now);
+        let old = &mut self.tcp_mut(channel).ends[side].machine;
+        if let EndMachine::Lwip(mut old) = std::mem::replace(old, EndMachine::None)
+            && let Some(stack) = self.hosts[host.index()].stack_mut()
+        {
+            old.dispose(now, stack);
+        }
         let machine = match &self.hosts[host.index()].params {
             HostParams::Linux(params) => stack_end(&StackParams::Linux(params.clone()), mtu),
             HostParams::Rfc(params) => stack_end(&StackParams::Rfc(params.clone()), mtu),

@@ -249,10 +249,32 @@ impl Socket {
     /// Ends the connection at once with a reset. `tcp_abort`.
     pub fn abort(&mut self, now: SimTime, stack: &mut Stack, out: &mut Outbox) {
         self.is_closed = true;
+        if let Some(chain) = self.held.take() {
+            stack.core.memory.free(chain);
+            self.n_held = 0;
+        }
         if let Some(id) = self.pcb {
             stack.abort(now, &mut Post, id);
         }
         self.collect(stack, out);
+    }
+
+    /// Nobody uses it any more: what it holds is freed, and nothing is sent.
+    pub fn dispose(&mut self, now: SimTime, stack: &mut Stack) {
+        stack.core.now = now;
+        if let Some(chain) = self.held.take() {
+            stack.core.memory.free(chain);
+        }
+        let addr = self.addr;
+        for mail in stack.mail.iter().filter(|mail| mail.addr == addr) {
+            if let Event::Recv { chain, .. } = mail.event {
+                stack.core.memory.free(chain);
+            }
+        }
+        if let Some(id) = self.pcb.take() {
+            stack.abandon(&mut Post, id, false);
+        }
+        stack.mail.retain(|mail| mail.addr != addr);
     }
 
     /// A frame for this socket arrives; false if no receive buffer was free.

@@ -156,6 +156,16 @@ choices! {
     }
 }
 
+choices! {
+    /// What is sent again after a timeout.
+    pub enum Resends {
+        /// All that is not acknowledged, as the congestion window allows. RFC 5681, RFC 6675.
+        All = "all" ("all", "全部"),
+        /// The oldest segment only; the others have timeouts of their own. RFC 6298 section 5.4.
+        Oldest = "oldest" ("the oldest", "最旧一段"),
+    }
+}
+
 params! {
     /// An end by the standards.
     pub struct RfcParams for "rfc" {
@@ -236,6 +246,11 @@ params! {
             help ("Until a round trip is measured; off: until anything new is acknowledged, as in \
                 lwIP.", "直到测得一次往返；关闭则任何新确认即恢复（如 lwIP）。"),
             source "RFC 6298 section 5, Karn";
+        /// What is sent again after a timeout.
+        rto_resends: Resends = Resends::All, choice, applies restart,
+            name ("A timeout resends", "超时后重传"),
+            help ("What is sent again after a timeout.", "超时后重传哪些报文段。"),
+            source "RFC 5681, RFC 6298 section 5.4";
     }
 }
 
@@ -304,6 +319,8 @@ pub struct Profile {
     pub rto_floor_is_variance: bool,
     /// A doubled timeout lasts until a round trip was measured, else until a new acknowledgement.
     pub rto_holds: bool,
+    /// What is sent again after a timeout.
+    pub rto_resends: Resends,
     /// Timeouts of a SYN before they double. Linux `tcp_syn_linear_timeouts`.
     pub linear_syns: u32,
     /// Send buffer as set; 0 = automatic.
@@ -347,6 +364,7 @@ impl LinuxParams {
             rto_min: self.rto_min,
             rto_floor_is_variance: true,
             rto_holds: true,
+            rto_resends: Resends::All,
             linear_syns: 4,
             send_buffer: self.send_buffer.0,
             receive_buffer: self.receive_buffer.0,
@@ -385,6 +403,7 @@ impl RfcParams {
             rto_min: self.rto_min,
             rto_floor_is_variance: false,
             rto_holds: self.rto_holds,
+            rto_resends: self.rto_resends,
             linear_syns: 0,
             send_buffer: self.send_buffer.0,
             receive_buffer: self.receive_buffer.0,

@@ -4,6 +4,7 @@
 //! `tcp_write_wakeup`; RFC 6298, RFC 8985 section 7, RFC 9293 section 3.8.6.1.
 
 use crate::kernel::{SimSpan, SimTime};
+use crate::model::tcp::stack::profile::Resends;
 use crate::model::tcp::stack::recovery::{DUP_ACK_THRESHOLD, Phase, Resend};
 use crate::model::tcp::stack::scoreboard::TIMEOUT_MIN_US;
 use crate::model::tcp::stack::send::{Go, Marks, NoNagle, Packet};
@@ -94,7 +95,11 @@ impl Socket {
             self.loss.n_sacked = 0;
             self.rack.seen = crate::model::tcp::Sack::default();
         }
-        for index in 0..self.send.n_sent {
+        let n_lost = match self.profile.rto_resends {
+            Resends::All => self.send.n_sent,
+            Resends::Oldest => self.send.n_sent.min(1),
+        };
+        for index in 0..n_lost {
             let packet = &mut self.send.queue[index as usize];
             if is_taken_back {
                 packet.marks.clear(Marks::SACKED);
