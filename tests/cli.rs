@@ -493,7 +493,9 @@ fn schema_and_parameters_are_printed_whole() {
 #[test]
 fn help_has_examples() {
     assert!(good(&["--help"]).contains("Examples:"));
-    for command in ["list", "run", "link", "size", "schema", "params", "serve", "validate"] {
+    for command in
+        ["list", "run", "link", "lwipopts", "size", "schema", "params", "serve", "validate"]
+    {
         assert!(good(&[command, "--help"]).contains("Example"), "{command}");
     }
     assert_eq!(good(&["--version"]).trim(), concat!("inflight ", env!("CARGO_PKG_VERSION")));
@@ -569,4 +571,36 @@ fn a_run_says_whether_promises_hold_and_which_messages_were_lost() {
     let wrong = err(&output);
     assert!(wrong.contains("line 2: promise: `nothing lots` is not allowed"), "{wrong}");
     assert!(wrong.contains("order per key"), "{wrong}");
+}
+
+#[test]
+fn a_file_of_options_is_read_checked_and_put_into_a_scenario() {
+    let folder = folder("lwipopts");
+    let file = folder.join("lwipopts.h");
+    let options = "#define TCP_MSS 1460 /* less headers */\n#define MEM_SIZE (8 * 1024)\n\
+                   #define TCP_SND_BUF (4 * TCP_MSS)\n#define PBUF_POOL_SIZE 16\n\
+                   #define NO_SYS 1\n#define LWIP_NETCONN 0\n#define LWIP_SOCKET 0\n\
+                   #define LWIP_TCP_NODELAY 1\n";
+    fs::write(&file, options).unwrap();
+    let alone = good(&["lwipopts", text(&file)]);
+    for said in ["TCP_MSS", "line 1", "tcp_nagle_disable(pcb)", "It builds for the STM32F407."] {
+        assert!(alone.contains(said), "{said} in {alone}");
+    }
+    let host = ["--scenario", "two-boards", "--host", "board-a"];
+    let document = good(&[&["lwipopts", text(&file)][..], &host].concat());
+    let path = folder.join("changed.toml");
+    fs::write(&path, &document).unwrap();
+    assert!(document.contains("tcp-mss = \"1460B\""), "{document}");
+    let before = fingerprint(&["run", "two-boards"]);
+    assert_ne!(fingerprint(&["run", text(&path)]), before, "the output is a document that runs");
+    // A value out of range names its line; what does not build is exit code 1.
+    fs::write(&file, "#define TCP_MSS 9000\n#define MEM_USE_POOLS 1\n").unwrap();
+    let refused = inflight(&["lwipopts", text(&file)]);
+    assert_eq!(refused.status.code(), Some(1));
+    let problem = "line 1: TCP_MSS: `9000` is not allowed; allowed: 64 to 1460";
+    assert!(err(&refused).contains(problem), "{}", err(&refused));
+    assert!(out(&refused).contains("#error \"MEM_USE_POOLS requires custom pools"));
+    fs::write(&file, "rubbish\n".repeat(30_000)).unwrap();
+    let message = bad(&["lwipopts", text(&file)]);
+    assert!(message.contains("this is no header file with options"), "{message}");
 }

@@ -179,6 +179,9 @@ const BARS_SHARE: f32 = 0.42;
 const CARDS_ABOVE_BOARD: f32 = 112.0;
 /// The same on a turned stage, where two rows stand one below the other.
 const TURNED_ABOVE_BOARD: f32 = 196.0;
+/// Height of a row there, and of all of them at most.
+const ROW_ABOVE_BOARD: f32 = 65.0;
+const MOST_ABOVE_BOARD: f32 = 360.0;
 /// Space between the cards and the board.
 const ABOVE_BOARD: f32 = 4.0;
 
@@ -192,7 +195,11 @@ pub fn layout(plan: &Plan, room: Room) -> Layout {
         return cards(plan, room);
     }
     let is_narrow = room.width < TURN_BELOW_SCRIPTS;
-    let above = if is_narrow { TURNED_ABOVE_BOARD } else { CARDS_ABOVE_BOARD };
+    let most = layers(plan).iter().map(Vec::len).max().unwrap_or(1) as f32;
+    let above = match is_narrow {
+        true => TURNED_ABOVE_BOARD,
+        false => (TOP + BOTTOM + most * ROW_ABOVE_BOARD).clamp(CARDS_ABOVE_BOARD, MOST_ABOVE_BOARD),
+    };
     let above = if room.fill { room.height - height - below } else { above };
     let mut out = cards(plan, Room { height: above, caption: false, fill: room.fill, ..room });
     let rect = Rect::new(MARGIN_TURNED, out.height + ABOVE_BOARD - BOTTOM, width, height);

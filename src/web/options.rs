@@ -10,6 +10,7 @@ use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{HtmlInputElement, HtmlSelectElement, HtmlTextAreaElement};
 use yew::prelude::*;
 
+use crate::model::host::HostParams;
 use crate::model::stm32::lwipopts::{FILE_LIMIT, File, samples};
 use crate::model::stm32::{BoardParams, Part};
 use crate::param::{Lang, Param, Text};
@@ -164,8 +165,10 @@ pub fn OptionsSheet(props: &OptionsProps) -> Html {
     let OptionsProps { lab, lang, host, .. } = props;
     let (lang, host) = (*lang, *host);
     let held = use_state_eq(|| lab.with(|lab| first_text(lab, host)));
+    let first = use_memo((), |()| held.text.clone());
     let said = use_state_eq(|| None::<Text>);
     let field = use_node_ref();
+    let ondragover = Callback::from(|event: DragEvent| event.prevent_default());
     let put = {
         let (held, said, field, lab) = (held.clone(), said.clone(), field.clone(), lab.clone());
         Callback::from(move |next: Held| {
@@ -182,9 +185,11 @@ pub fn OptionsSheet(props: &OptionsProps) -> Html {
     };
     let found = lab.with(|lab| Found::of(lab, host, &held, lang));
     let problems = found.problems(lang);
-    let name = lab.with(|lab| {
+    let (name, is_board) = lab.with(|lab| {
         let hosts = &lab.session.scenario().hosts;
-        hosts.get(usize::from(host)).map_or_else(String::new, |h| h.name.get(lang).to_owned())
+        let machine = hosts.get(usize::from(host));
+        let name = machine.map_or_else(String::new, |host| host.name.get(lang).to_owned());
+        (name, machine.is_some_and(|host| matches!(host.params, HostParams::Stm32(_))))
     });
     html! {
         <SheetFrame lab={lab.clone()} {lang} title={TITLE} class="wide editor options">
@@ -192,9 +197,8 @@ pub fn OptionsSheet(props: &OptionsProps) -> Html {
             { sources(lab, lang, host, &put) }
             <label class="visually-hidden" for="lwipopts">{ FIELD.get(lang) }</label>
             <textarea id="lwipopts" class="field" ref={field.clone()} spellcheck="false" rows="12"
-                autocomplete="off" wrap="off" defaultvalue={held.text.clone()}
-                oninput={typed(&put)} ondragover={Callback::from(|e: DragEvent| e.prevent_default())}
-                ondrop={dropped(&put)} />
+                autocomplete="off" wrap="off" defaultvalue={(*first).clone()}
+                oninput={typed(&put)} {ondragover} ondrop={dropped(&put)} />
             <div role="alert" class="problems" tabindex="0" hidden={problems.is_empty()}>
                 { for problems.iter().map(|problem| html! {
                     <div class="notice bad"><div>{ problem }</div></div>
@@ -203,7 +207,7 @@ pub fn OptionsSheet(props: &OptionsProps) -> Html {
             { deeds(lab, lang, host, &put, &found, (&field, &said)) }
             if let Some(checked) = &found.checked { { built(checked, lang) } }
             if let Some(import) = &found.import { { understood(import, lang) } }
-            if found.checked.is_some() {
+            if is_board {
                 <SizesPanel lab={lab.clone()} {lang} sizes={props.sizes.clone()} />
                 <ClaimsPanel {lang} />
             }
@@ -216,7 +220,13 @@ fn understood(import: &Import, lang: Lang) -> Html {
     let of: Vec<Row> = words::understood(import, lang);
     let invented: Vec<Other> = words::invented(import, lang);
     let listed: Vec<Other> = words::listed(import, lang);
-    html! { <>{ others(&invented, lang, true) }{ rows(&of, lang) }{ others(&listed, lang, false) }</> }
+    html! {
+        <>
+            { others(&invented, lang, true) }
+            { rows(&of, lang) }
+            { others(&listed, lang, false) }
+        </>
+    }
 }
 
 /// Samples, and a file of one's own.
