@@ -258,7 +258,7 @@ impl Cause {
             Cause::Dma => Text { en: "DMA", zh: "DMA" },
             Cause::Phy => Text { en: "PHY", zh: "PHY" },
             Cause::TimerTick => Text { en: "timer tick", zh: "定时器节拍" },
-            Cause::Claim => Text { en: "claimed, not simulated", zh: "声称值，非仿真" },
+            Cause::Claim => Text { en: "claim (not simulated)", zh: "声称值（非仿真）" },
         }
     }
 }
