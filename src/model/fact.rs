@@ -369,7 +369,7 @@ impl Cause {
             Cause::Unowned => Text { en: "partition unowned", zh: "分区无人消费" },
             Cause::FetchWait => Text { en: "fetch waits for more", zh: "拉取等待凑足" },
             Cause::PollWait => Text { en: "waiting for a poll", zh: "等待下次轮询" },
-            Cause::Claim => Text { en: "claimed, not simulated", zh: "声称值，非仿真" },
+            Cause::Claim => Text { en: "claim (not simulated)", zh: "声称值（非仿真）" },
         }
     }
 }
