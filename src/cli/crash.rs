@@ -100,6 +100,7 @@ pub fn crash(args: &CrashArgs) -> Result<ExitCode, String> {
 }
 
 /// A share of the runs on each thread; the shares put together.
+#[allow(clippy::disallowed_methods, reason = "the bar looks again a little later")]
 fn on_all_cores(
     scenario: &Scenario,
     log: &[Logged],
