@@ -54,6 +54,26 @@ struct Effect {
     when_bad: usize,
 }
 
+impl Effect {
+    fn consumer(&self, queue: &str, prefetch: u32, auto_ack: bool) -> ConsumerParams {
+        ConsumerParams {
+            queue: Words::of(&[queue]),
+            service: SimSpan::ms(20),
+            prefetch: Amount(prefetch),
+            ack: match (auto_ack, self.before_work) {
+                (true, _) => AckMode::OnDelivery,
+                (false, true) => AckMode::BeforeWork,
+                (false, false) => AckMode::AfterWork,
+            },
+            ack_delay: SimSpan::ms(self.ack_delay_ms),
+            dedupe: DedupeBy::ALL[self.dedupe],
+            record: RecordWhen::ALL[self.record],
+            when_bad: WhenBad::ALL[self.when_bad],
+            ..Default::default()
+        }
+    }
+}
+
 prop_compose! {
     fn any_effect()(
         bad in 0_u32..4,
@@ -114,24 +134,12 @@ prop_compose! {
             ..with_extras(extras)
         };
         let consumer = |queue: &str| ConsumerParams {
-            queue: Words::of(&[queue]),
-            service: SimSpan::ms(20),
-            prefetch: Amount(prefetch),
             fail: if has(10) { Ppm(200_000) } else { Ppm(0) },
             pull: if has(11) && queue == "b" { SimSpan::ms(15) } else { SimSpan::ZERO },
             order: Order::ALL[usize::from(extras >> 12 & 3) % 3],
             join: if has(14) { Amount(2) } else { Amount(1) },
             shares: either(15, "70%"),
-            ack: match (auto_ack, effect.before_work) {
-                (true, _) => AckMode::OnDelivery,
-                (false, true) => AckMode::BeforeWork,
-                (false, false) => AckMode::AfterWork,
-            },
-            ack_delay: SimSpan::ms(effect.ack_delay_ms),
-            dedupe: DedupeBy::ALL[effect.dedupe],
-            record: RecordWhen::ALL[effect.record],
-            when_bad: WhenBad::ALL[effect.when_bad],
-            ..Default::default()
+            ..effect.consumer(queue, prefetch, auto_ack)
         };
         let requester = RequesterParams {
             think: SimSpan::ms(30), timeout: SimSpan::ms(40), clients: Amount(3),

@@ -28,7 +28,7 @@ const EXAMPLES: &str = "Examples:
   inflight crash at-least-once-duplicate --restart 50ms
   inflight crash my-scenario.toml --json | jq .guarantees
 
-At every instant of the run, each actor crashes once and starts anew later; each parcel is lost once.
+At every instant of the run each actor crashes once and starts anew later; each parcel is lost once.
 A long run is harmed only at every so-manieth instant; --events N simulates more.
 The exit code is 1 when something that the document promises is broken in any of the runs.";
 
@@ -100,6 +100,7 @@ pub fn crash(args: &CrashArgs) -> Result<ExitCode, String> {
 }
 
 /// A share of the runs on each thread; the shares put together.
+#[allow(clippy::disallowed_methods, reason = "the bar looks again a little later")]
 fn on_all_cores(
     scenario: &Scenario,
     log: &[Logged],

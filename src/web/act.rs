@@ -115,3 +115,24 @@ pub enum Act {
     /// The side column, on middle screens.
     Drawer(bool),
 }
+
+impl Act {
+    /// Whether it makes the run another one.
+    pub fn changes_run(&self) -> bool {
+        matches!(
+            self,
+            Act::Do(_)
+                | Act::CrashChosen
+                | Act::SendOne
+                | Act::Slide { .. }
+                | Act::Nudge { .. }
+                | Act::Set { .. }
+                | Act::Unset(_)
+                | Act::Reset
+                | Act::Seed(_)
+                | Act::Open(_)
+                | Act::Apply(_)
+                | Act::Follow
+        )
+    }
+}

@@ -121,26 +121,6 @@ const TO_START: Text = Text::new("Back to the start", "回到开头");
 const NOTHING_SENDS: Text =
     Text::new("Nothing here sends by hand.", "这里没有可以手动发送的节点。");
 
-/// Whether an act makes the run another one.
-fn changes_run(act: &Act) -> bool {
-    matches!(
-        act,
-        Act::Do(_)
-            | Act::CrashChosen
-            | Act::SendOne
-            | Act::Slide { .. }
-            | Act::Nudge { .. }
-            | Act::Set { .. }
-            | Act::SetAll(_)
-            | Act::Unset(_)
-            | Act::Reset
-            | Act::Seed(_)
-            | Act::Open(_)
-            | Act::Apply(_)
-            | Act::Follow
-    )
-}
-
 impl Lab {
     /// The laboratory at the start: what the address names, or the first preset.
     pub fn at_start(shell: Shell) -> Lab {
@@ -328,7 +308,7 @@ impl Lab {
 
     /// Carries out one act; answers what it means for the address.
     pub fn carry_out(&mut self, act: Act) -> Trail {
-        if changes_run(&act) {
+        if act.changes_run() {
             self.ahead.forget();
             self.bench.forget();
             self.sizes = Sizes::None;

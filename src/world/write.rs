@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use crate::model::channel::tcp::WireParams;
+use crate::observe::Guarantee;
 use crate::param::{Said, Spec, Value, show_span};
 use crate::world::deed::Deed;
 use crate::world::draft::{Draft, Exceptions, FaultDraft};
@@ -21,10 +22,7 @@ pub(super) fn write(draft: &Draft) -> String {
     if let Some(speed) = draft.speed {
         out.text("speed", &speed.show());
     }
-    if !draft.promises.is_empty() {
-        let all: Vec<String> = draft.promises.iter().map(|p| quoted(p.key())).collect();
-        out.line(format_args!("promise = [{}]", all.join(", ")));
-    }
+    out.promises(&draft.promises);
     for host in &draft.hosts {
         out.table("host");
         out.text("id", &host.id);
@@ -103,6 +101,13 @@ impl Out {
         }
         let (en, zh) = (quoted(&said.en), quoted(&said.zh));
         self.line(format_args!("{key} = {{ en = {en}, zh = {zh} }}"));
+    }
+
+    fn promises(&mut self, promises: &[Guarantee]) {
+        if !promises.is_empty() {
+            let all: Vec<String> = promises.iter().map(|p| quoted(p.key())).collect();
+            self.line(format_args!("promise = [{}]", all.join(", ")));
+        }
     }
 
     fn params(&mut self, specs: &[Spec], value: impl Fn(u8) -> Value) {
