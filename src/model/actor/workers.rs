@@ -191,6 +191,9 @@ impl Workers {
         let turn = usize::try_from(self.n_started).unwrap_or(usize::MAX);
         self.n_started += 1;
         let mut span = service.recorded.get(turn).copied().unwrap_or_else(|| {
+            if service.spread == Spread::Constant {
+                return service.mean;
+            }
             let mut draw = cx.draw_for(Purpose::Service, job.message.id);
             sample(service.spread.law(), service.mean, service.variation_ppm, &mut draw)
         });
