@@ -15,11 +15,16 @@ use inflight::view::layout::{Room, layout};
 use inflight::view::scene::{Staged, plan};
 use inflight::view::tokens::Token;
 use inflight::view::{Chosen, Look, Theme};
+use inflight::world::scenario::Scenario;
 use inflight::world::{Session, Watch, preset};
 
 /// The stage of a preset at an instant, a line for each thing that is drawn.
 fn stage(id: &str, ms: u64, width: f32, lang: Lang) -> String {
     let scenario = preset::find(id).expect("there is such a preset").open();
+    stage_of(scenario, id, ms, width, lang)
+}
+
+fn stage_of(scenario: Scenario, id: &str, ms: u64, width: f32, lang: Lang) -> String {
     let mut session = Session::new(scenario, Watch::All);
     session.seek(SimTime::from_ns(ms * 1_000_000));
     let look = Look {
@@ -43,7 +48,7 @@ fn stage(id: &str, ms: u64, width: f32, lang: Lang) -> String {
 
     let mut text = format!("{id} at {ms} ms, {width} wide, {} high\n", layout.height);
     for dot in &frame.dots {
-        let at = staged.place(dot).expect("nothing waits in these");
+        let Some(at) = staged.place(dot) else { continue };
         line(&mut text, "dot", at.x, at.y, &format!("{:?} {}", dot.glyph, dot.msg.0));
     }
     for shape in &scene.shapes {
@@ -129,4 +134,37 @@ fn the_first_message() {
     let wide = stage("first-message", 0, 960.0, Lang::En);
     let later = stage("first-message", 300, 960.0, Lang::En);
     check("stage-first-message.txt", &(wide + &later));
+}
+
+#[test]
+fn the_partitions_of_a_group_that_rebalances() {
+    let wide = stage("rebalance-stop-the-world", 22_000, 960.0, Lang::En);
+    let phone = stage("rebalance-stop-the-world", 22_000, 390.0, Lang::Zh);
+    check("stage-rebalance.txt", &(wide + &phone));
+}
+
+#[test]
+fn sixty_four_partitions_and_eight_groups_fit_on_the_stage() {
+    let mut text = String::from("format = 1\nid = \"many\"\nuntil = \"20s\"\n");
+    let actor = |id: &str, kind: &str, rest: &str| {
+        format!("[[actor]]\nid = \"{id}\"\nkind = \"{kind}\"\n{rest}\n")
+    };
+    let channel = |from: &str, to: &str| format!("[[channel]]\nfrom = \"{from}\"\nto = \"{to}\"\n");
+    text += &actor("producer", "log-producer", "rate = \"500/s\"\nbatch-size = \"1B\"");
+    text += &actor("log", "log-broker", "partitions = 64\nreplicas = 3");
+    text += &channel("producer", "log");
+    for group in 1..=8 {
+        let id = format!("g{group}");
+        let rest = format!("count = 4\ngroup = \"{id}\"\nstart = \"earliest\"");
+        text += &actor(&id, "log-consumer", &rest);
+        text += &channel("log", &id);
+    }
+    let scenario = Scenario::parse(&text).expect("a document");
+    for width in [960.0, 390.0] {
+        let picture = stage_of(scenario.clone(), "many", 9_000, width, Lang::En);
+        assert!(picture.lines().count() < 1_000, "{}", picture.lines().count());
+        for group in 1..=8 {
+            assert!(picture.contains(&format!("g{group}")), "{width}: g{group}\n{picture}");
+        }
+    }
 }

@@ -57,7 +57,7 @@ fn done(facts: &Facts) -> BTreeMap<MsgId, u32> {
     for (_, fact) in facts {
         match fact {
             Fact::Sent { msg, .. } | Fact::Copied { msg, .. } => {
-                drop(done.entry(*msg).or_insert(0))
+                done.entry(*msg).or_insert(0);
             }
             Fact::Done { msg, .. } => *done.entry(*msg).or_insert(0) += 1,
             _ => {}

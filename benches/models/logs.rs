@@ -21,7 +21,6 @@ arrivals = "bursts"
 burst = 1000
 period = "1ms"
 size = "100B"
-linger = "5ms"
 batch-size = "16KiB"
 
 [[actor]]

@@ -21,8 +21,12 @@ pub(super) fn size(kind: Kind, density: Density, embed: bool) -> (f32, f32) {
             let w = if embed { 240.0 } else { 372.0 };
             (w, log_card::height(partitions, groups))
         }
-        (Kind::Log { partitions, .. }, Density::Row) => (280.0, 60.0 + 3.0 * f32::from(partitions)),
-        (Kind::Log { partitions, .. }, Density::Bar) => (160.0, 40.0 + 2.0 * f32::from(partitions)),
+        (Kind::Log { partitions, groups }, Density::Row) => {
+            (300.0, log_card::low_height(partitions, groups, 3.0))
+        }
+        (Kind::Log { partitions, groups }, Density::Bar) => {
+            (240.0, log_card::low_height(partitions, groups, 2.0))
+        }
         (Kind::Consumer { .. }, Density::Full) if embed => (172.0, 42.0),
         (Kind::Consumer { memory: Memory::Below }, Density::Full) => (188.0, 98.0),
         (Kind::Consumer { .. }, Density::Full) => (188.0, 72.0),
@@ -44,8 +48,12 @@ pub(super) fn turned_height(kind: Kind, density: Density) -> f32 {
             80.0 + if queues < 3.0 { 34.0 } else { 28.0 } * queues
         }
         (Kind::Log { partitions, groups }, Density::Full) => log_card::height(partitions, groups),
-        (Kind::Log { partitions, .. }, Density::Row) => 60.0 + 3.0 * f32::from(partitions),
-        (Kind::Log { partitions, .. }, Density::Bar) => 40.0 + 2.0 * f32::from(partitions),
+        (Kind::Log { partitions, groups }, Density::Row) => {
+            log_card::low_height(partitions, groups, 3.0)
+        }
+        (Kind::Log { partitions, groups }, Density::Bar) => {
+            log_card::low_height(partitions, groups, 2.0)
+        }
         (Kind::Consumer { memory: Memory::Below }, Density::Full) => 76.0,
         (Kind::Consumer { .. }, Density::Full) => 56.0,
         (Kind::Script { lines }, Density::Full) => host_card::turned_height(lines),

@@ -11,6 +11,7 @@ use super::cells::{RowStyle, clock, progress, row};
 use super::draw::{Anchor, Glyph, Pen, Rect, Stroke, bold, plain, pt, stroke};
 use super::frame::{Body, Card, Life, Row, Work};
 use super::layout::{Density, Memory, Place};
+use super::log_card::member_words;
 use super::numbers::{count, span};
 use super::tokens::Token;
 use super::words::{Cast, fill};
@@ -224,7 +225,10 @@ impl Cards<'_, '_> {
                 let n = count(outgoing.total);
                 (self.say(BACK_PRESSURE, &[&n]), self.say(WAITING, &[&n]))
             }
-            [] => (IDLE.get(lang).to_string(), IDLE.get(lang).to_string()),
+            [] => match &card.body {
+                Body::Worker { member: Some(member), .. } => member_words(member, lang),
+                _ => (IDLE.get(lang).to_string(), IDLE.get(lang).to_string()),
+            },
             [work] if workers == 1 => {
                 let id = work.msg.0.to_string();
                 (self.say(WORKS_ON, &[&id]), self.say(WORKS_ON_SHORT, &[&id]))

@@ -1,18 +1,18 @@
 //! The log broker's card: groups with their phases, and partitions as tapes with their replicas.
 //!
-//! A tape's end is at the right. Solid is what the first group has not been handed, pale what it
+//! A tape's end is at the right. Solid is what the first group has not been handed, hatched what it
 //! was handed and has not committed; each group has a mark of its own shape where it has committed,
 //! and a line shows the high watermark. With many partitions rows get lower: first without
 //! replicas, then without words.
 
 use crate::model::ActorId;
-use crate::model::group::GroupState;
+use crate::model::group::{GroupState, Phase};
 use crate::param::{Lang, Text};
 
 use super::cards::Cards;
-use super::draw::{Anchor, Rect, bold, plain, pt, stroke};
+use super::draw::{Anchor, Pattern, Point, Rect, Shape, bold, plain, pt, stroke};
 use super::frame::{Card, Life};
-use super::frame_log::{GroupFrame, Logs, ReplicaState, Tape};
+use super::frame_log::{GroupFrame, Logs, Membership, ReplicaState, Tape};
 use super::numbers::{count, span};
 use super::tokens::Token;
 use super::words::{Cast, fill};
@@ -28,6 +28,11 @@ const MEMBERS: Text = Text::new("members {0}", "成员 {0}");
 const LAG: Text = Text::new("lag {0}", "积压 {0}");
 const NOBODY: Text = Text::new("nobody", "无人");
 const NO_LEADER: Text = Text::new("no leader", "无首领");
+const OUTSIDE: Text = Text::new("not in the group", "未加入消费组");
+const JOINS: Text = Text::new("joining", "等待入组");
+const NO_PARTITION: Text = Text::new("no partition", "没有分区");
+const PARTITIONS: Text = Text::new("partitions: {0}", "分区 {0}");
+const READS: Text = Text::new("reads {0}", "读取 {0}");
 const LOG_HOLDS: Text = Text::new("{0}: {1}, lag {2}", "{0}：{1}，积压 {2}");
 
 /// Most groups that have a line of their own.
@@ -50,6 +55,12 @@ pub fn row_height(partitions: u16) -> f32 {
 pub fn height(partitions: u16, groups: u16) -> f32 {
     let lines = f32::from(groups.min(GROUP_LINES)) * GROUP_LINE;
     46.0 + lines + f32::from(partitions.max(1)) * row_height(partitions)
+}
+
+/// Height of a card whose partitions are lines of `each`.
+pub fn low_height(partitions: u16, groups: u16, each: f32) -> f32 {
+    let lines = f32::from(groups.min(GROUP_LINES)) * GROUP_LINE;
+    46.0 + lines + f32::from(partitions.max(1)) * each
 }
 
 /// What a group is doing, in a word.
@@ -84,6 +95,23 @@ fn group_ink(group: usize) -> Token {
     [Token::Accent, Token::Ink, Token::StateAgain, Token::GoodInk][group % 4]
 }
 
+/// What an idle member of a group does: the partitions it reads, or what it waits for. The second
+/// is shorter.
+pub(super) fn member_words(member: &Membership, lang: Lang) -> (String, String) {
+    let alone = |text: Text| (text.get(lang).to_string(), text.get(lang).to_string());
+    let names: Vec<String> = member.owned.iter().map(|number| format!("p{number}")).collect();
+    match member.phase {
+        None | Some(Phase::Closed) => alone(OUTSIDE),
+        Some(Phase::Joining | Phase::Syncing) if names.is_empty() => alone(JOINS),
+        _ if names.is_empty() => alone(NO_PARTITION),
+        _ => {
+            let n = fill(PARTITIONS, lang, &[&count(names.len() as u64)]);
+            let all = if names.len() <= 6 { names.join(" ") } else { n.clone() };
+            (fill(READS, lang, &[&all]), n)
+        }
+    }
+}
+
 /// Where a row's parts stand.
 #[derive(Clone, Copy)]
 struct Columns {
@@ -110,7 +138,7 @@ impl Cards<'_, '_> {
             self.pen.first(at, Anchor::End, plain(12.0, Token::BadInk), room, &[&text]);
         }
         let mut y = rect.y + 30.0;
-        let least = f32::from(logs.tapes.len() as u16) * 3.0;
+        let least = f32::from(logs.tapes.len() as u16) * 2.0;
         let shown = ((rect.bottom() - 10.0 - least - y) / GROUP_LINE).floor().max(0.0) as usize;
         for (n, group) in logs.groups.iter().enumerate().take(shown.min(usize::from(GROUP_LINES))) {
             self.group_line(n, group, Rect::new(x, y, right - x, GROUP_LINE));
@@ -221,17 +249,19 @@ impl Cards<'_, '_> {
             (band.right() - behind * scale).max(band.x)
         };
         self.pen.scene.fill(band, 2.0, Token::Sunken);
-        let mut strip = |from: u64, to: u64, ink: Token| {
+        let mut strip = |from: u64, to: u64, pattern: Pattern| {
             let (a, b) = (x(from), x(to));
             if a < b {
-                self.pen.scene.fill(Rect::new(a, band.y, b - a, band.h), 0.0, ink);
+                let part = Rect::new(a, band.y, b - a, band.h);
+                self.pen.scene.bar(part, Token::StateWait, pattern);
             }
         };
-        if let Some(mark) = tape.marks.iter().flatten().next() {
-            strip(mark.committed, mark.handed, Token::CauseTick);
-            strip(mark.handed, tape.end, Token::StateWait);
-        } else {
-            strip(tape.start, tape.end, Token::StateWait);
+        match tape.marks.iter().flatten().next() {
+            Some(mark) => {
+                strip(mark.committed, mark.handed, Pattern::Hatch);
+                strip(mark.handed, tape.end, Pattern::Solid);
+            }
+            None => strip(tape.start, tape.end, Pattern::Solid),
         }
         if 5.0 <= scale && 6.0 <= band.h {
             // Room enough for single records.
@@ -260,16 +290,16 @@ impl Cards<'_, '_> {
     }
 
     /// A group's mark: one shape and colour each.
-    fn mark(&mut self, group: usize, at: super::draw::Point, size: f32) {
-        let ink = stroke(group_ink(group), (size / 2.0).max(1.5));
+    fn mark(&mut self, group: usize, at: Point, size: f32) {
         let (l, r, t, b) = (at.x - size, at.x + size, at.y - size, at.y + size);
         let points = match group % 4 {
-            0 => vec![pt(l, t), pt(r, t), pt(at.x, b), pt(l, t)],
-            1 => vec![pt(l, b), pt(r, b), pt(at.x, t), pt(l, b)],
-            2 => vec![pt(at.x, t), pt(r, at.y), pt(at.x, b), pt(l, at.y), pt(at.x, t)],
-            _ => vec![pt(l, t), pt(r, t), pt(r, b), pt(l, b), pt(l, t)],
+            0 => vec![pt(l, t), pt(r, t), pt(at.x, b)],
+            1 => vec![pt(l, b), pt(r, b), pt(at.x, t)],
+            2 => vec![pt(at.x, t), pt(r, at.y), pt(at.x, b), pt(l, at.y)],
+            _ => vec![pt(l, t), pt(r, t), pt(r, b), pt(l, b)],
         };
-        self.pen.scene.path(&points, ink);
+        let fill = group_ink(group);
+        self.pen.scene.shapes.push(Shape::Area { points, fill });
     }
 
     /// The replicas by node: the leader filled, in sync outlined, out of sync and dead dashed.

@@ -127,6 +127,7 @@ impl Act {
                 | Act::Slide { .. }
                 | Act::Nudge { .. }
                 | Act::Set { .. }
+                | Act::SetAll(_)
                 | Act::Unset(_)
                 | Act::Reset
                 | Act::Seed(_)

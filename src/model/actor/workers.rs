@@ -313,6 +313,8 @@ impl Workers {
         let span = match service.recorded.get(turn) {
             Some(span) => *span,
             None if service.rare_ppm != 0 && is_rare() => service.rare,
+            // Draws are counted, not consumed: what needs none makes none.
+            None if service.spread == Spread::Constant => service.mean_for(job.message.bytes),
             None => {
                 let mut draw = cx.draw_for(Purpose::Service, msg, again);
                 let mean = service.mean_for(job.message.bytes);

@@ -120,9 +120,9 @@ pub struct Peer {
     /// The partitions it reads.
     pub wanted: u64,
     /// Batches of which a part has come.
-    pub partial: Vec<Assembly<(NewRecord<Stored>, u8)>>,
+    pub partial: Vec<Assembly<NewRecord<Stored>>>,
     /// Room for the next batch.
-    pub(super) spare: Vec<(u16, (NewRecord<Stored>, u8))>,
+    pub(super) spare: Vec<(u16, NewRecord<Stored>)>,
     /// Parcels that wait for the channel to take them.
     pub outgoing: VecDeque<Parcel>,
 }
@@ -441,13 +441,9 @@ impl LogBrokerActor {
     }
 
     /// Drops what has come of a batch that will not be whole.
-    pub(super) fn drop_partial(
-        cx: &mut Ctx<'_>,
-        partial: Assembly<(NewRecord<Stored>, u8)>,
-        why: Why,
-    ) {
+    pub(super) fn drop_partial(cx: &mut Ctx<'_>, partial: Assembly<NewRecord<Stored>>, why: Why) {
         let at = Node::Actor(cx.me);
-        for (_, (record, _)) in partial.got {
+        for (_, record) in partial.got {
             cx.fact(Fact::Dropped { msg: record.message.id, at, why });
         }
     }

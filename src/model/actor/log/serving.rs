@@ -24,16 +24,16 @@ fn ticket_of(port: u16, ticket: u32) -> u64 {
 impl LogBrokerActor {
     /// One record of a batch came; with the last the batch is stored.
     pub(super) fn on_record(&mut self, cx: &mut Ctx<'_>, port: u16, record: ProduceRecord) {
-        let ProduceRecord { ticket, index, n, partition, message, .. } = record;
+        let ProduceRecord { ticket, index, n, message, .. } = record;
         let place = self.partial(cx, port, (ticket, n));
         let key = (message.key != 0).then_some(Key(message.key));
         let bytes = shape_of(&message).bytes_in_batch(0, u32::from(index));
         let at = message.born;
         let stored = NewRecord { at, bytes, key, content: Content::Value, message };
         let partial = &mut self.peers[usize::from(port)].partial[place];
-        let before = partial.take(index, (stored, partition));
+        let before = partial.take(index, stored);
         let is_whole = partial.is_whole();
-        if let Some((before, _)) = before {
+        if let Some(before) = before {
             // The batch is sent again, and a part of it had come before.
             let (msg, at) = (before.message.id, Node::Actor(cx.me));
             cx.fact(Fact::Dropped { msg, at, why: Why::Incomplete });
@@ -43,7 +43,7 @@ impl LogBrokerActor {
         }
         let batch = self.peers[usize::from(port)].partial.remove(place);
         let mut records = std::mem::take(&mut self.records);
-        records.extend(batch.got.iter().map(|(_, (record, _))| *record));
+        records.extend(batch.got.iter().map(|(_, record)| *record));
         self.on_batch(cx, port, &record, &records);
         records.clear();
         self.records = records;
@@ -431,7 +431,7 @@ impl LogBrokerActor {
     fn keep_room(
         &mut self,
         port: u16,
-        mut batch: crate::model::log_parcel::Assembly<(NewRecord<Stored>, u8)>,
+        mut batch: crate::model::log_parcel::Assembly<NewRecord<Stored>>,
     ) {
         batch.got.clear();
         self.peers[usize::from(port)].spare = batch.got;
