@@ -571,7 +571,10 @@ mod tests {
             assert!(said.contains(&text), "{text} in {said:?}");
         }
         assert!(said.iter().any(|text| text.contains("estimates")), "{said:?}");
-        assert!(said.iter().any(|text| text.starts_with("lost 2, ERR_MEM 0, refused 1")), "{said:?}");
+        assert!(
+            said.iter().any(|text| text.starts_with("lost 2, ERR_MEM 0, refused 1")),
+            "{said:?}"
+        );
         let (zh, _) = drawn(&busy(), 528.0, Lang::Zh);
         let said: Vec<&str> = texts(&zh).iter().map(|text| text.1).collect();
         assert!(said.contains(&"已挂起（RBUS）") && said.contains(&"堆"), "{said:?}");
