@@ -234,8 +234,10 @@ impl Draft<'_, '_> {
         let right = pt(at.x + room, at.y);
         let value = self.pen.first(right, Anchor::End, face, room - used, values);
         let left = room - used - value - 10.0;
-        let face = plain(11.0, Token::Ink3);
-        self.pen.first(pt(at.x + used, at.y), Anchor::Start, face, left, &[dim]);
+        if !dim.is_empty() {
+            let face = plain(11.0, Token::Ink3);
+            self.pen.first(pt(at.x + used, at.y), Anchor::Start, face, left, &[dim]);
+        }
     }
 
     /// Name, clock and driver; the processor with what its time went into.
@@ -569,7 +571,10 @@ mod tests {
             assert!(said.contains(&text), "{text} in {said:?}");
         }
         assert!(said.iter().any(|text| text.contains("estimates")), "{said:?}");
-        assert!(said.iter().any(|text| text.starts_with("missed 2,")), "{said:?}");
+        assert!(
+            said.iter().any(|text| text.starts_with("lost 2, ERR_MEM 0, refused 1")),
+            "{said:?}"
+        );
         let (zh, _) = drawn(&busy(), 528.0, Lang::Zh);
         let said: Vec<&str> = texts(&zh).iter().map(|text| text.1).collect();
         assert!(said.contains(&"已挂起（RBUS）") && said.contains(&"堆"), "{said:?}");
