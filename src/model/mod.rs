@@ -6,6 +6,7 @@
 pub mod actor;
 pub mod broker;
 mod broker_fact;
+pub mod cause;
 pub mod channel;
 pub mod command;
 pub mod fact;
