@@ -14,7 +14,6 @@ use crate::model::command::Node;
 use crate::model::group::GroupState;
 use crate::model::message::{ActorId, ChannelId, MsgId};
 use crate::model::tcp::{Errno, Gauges, Hold, Segment, TimerKind};
-use crate::param::Text;
 
 /// Something an observer could have seen at an instant.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
