@@ -96,7 +96,7 @@ fn a_board_on_which_nothing_takes_time_is_its_lwip() {
             assert_eq!(expected.len(), found.len(), "{id}, {driver}");
             let budget = |session: &Session| {
                 let budget = &session.seen().budget;
-                let sum = Cause::ALL.map(|cause| match cause {
+                Cause::ALL.map(|cause| match cause {
                     // Since when the other end's timer runs is restated more often on a board.
                     Cause::DelayedAck => (cause, 0),
                     Cause::Nagle => {
@@ -104,8 +104,7 @@ fn a_board_on_which_nothing_takes_time_is_its_lwip() {
                         (cause, parts.map(|c| budget.by_cause[c.index()]).iter().sum())
                     }
                     _ => (cause, budget.by_cause[cause.index()]),
-                });
-                sum
+                })
             };
             assert_eq!(budget(&plain), budget(&boards), "{id}, {driver}");
         }
