@@ -59,13 +59,11 @@ prop_compose! {
         paths in prop::collection::vec(any_path(), 6),
         faults in prop::collection::vec((0_u64..2_000, 0_u16..7, 0_usize..9), 0..30),
     ) -> Plan {
-        let has = |bit: u32| extras >> bit & 1 == 1;
-        let either = |bit: u32, text: &str| either(has(bit), text);
+        let news = extras & 1 == 1;
         let producer = ProducerParams {
-            exchange: if has(0) { Words::of(&["news"]) } else { Words::NONE },
-            routes: either(0, "x.y; z; x.z"),
+            exchange: if news { Words::of(&["news"]) } else { Words::NONE },
             rate: Rate::per_s(60), confirm, confirm_timeout: SimSpan::ms(80),
-            retries: Amount(3), priority: Amount(1),
+            retries: Amount(3), priority: Amount(1), routes: either(news, "x.y; z; x.z"),
             expiration: Spans(expiration_ms.into_iter().map(SimSpan::ms).collect()),
             ..Default::default()
         };
@@ -87,12 +85,7 @@ prop_compose! {
             service: SimSpan::ms(20),
             prefetch: Amount(prefetch),
             ack: if auto_ack { AckMode::OnDelivery } else { AckMode::AfterWork },
-            fail: if has(10) { Ppm(200_000) } else { Ppm(0) },
-            pull: if has(11) && queue == "b" { SimSpan::ms(15) } else { SimSpan::ZERO },
-            order: Order::ALL[usize::from(extras >> 12 & 3) % 3],
-            join: if has(14) { Amount(2) } else { Amount(1) },
-            shares: either(15, "70%"),
-            ..Default::default()
+            ..with_work(extras, queue)
         };
         let requester = RequesterParams {
             think: SimSpan::ms(30), timeout: SimSpan::ms(40), clients: Amount(3),
@@ -136,6 +129,20 @@ fn with_extras(extras: u16) -> BrokerParams {
         sync: SyncPolicy::ALL[usize::from(extras >> 6 & 3) % 3],
         sync_time: if has(8) { SimSpan::ms(2) } else { SimSpan::ZERO },
         ack_timeout: if has(9) { SimSpan::ms(70) } else { SimSpan::ZERO },
+        ..Default::default()
+    }
+}
+
+/// And one for each of what a consumer may do besides.
+fn with_work(extras: u16, queue: &str) -> ConsumerParams {
+    let has = |bit: u32| extras >> bit & 1 == 1;
+    let either = |bit: u32, text: &str| either(has(bit), text);
+    ConsumerParams {
+        fail: if has(10) { Ppm(200_000) } else { Ppm(0) },
+        pull: if has(11) && queue == "b" { SimSpan::ms(15) } else { SimSpan::ZERO },
+        order: Order::ALL[usize::from(extras >> 12 & 3) % 3],
+        join: if has(14) { Amount(2) } else { Amount(1) },
+        shares: either(15, "70%"),
         ..Default::default()
     }
 }
