@@ -108,13 +108,11 @@ prop_compose! {
         effect in any_effect(),
         faults in prop::collection::vec((0_u64..2_000, 0_u16..7, 0_usize..11), 0..30),
     ) -> Plan {
-        let has = |bit: u32| extras >> bit & 1 == 1;
-        let either = |bit: u32, text: &str| either(has(bit), text);
+        let news = extras & 1 == 1;
         let producer = ProducerParams {
-            exchange: if has(0) { Words::of(&["news"]) } else { Words::NONE },
-            routes: either(0, "x.y; z; x.z"),
+            exchange: if news { Words::of(&["news"]) } else { Words::NONE },
             rate: Rate::per_s(60), confirm, confirm_timeout: SimSpan::ms(80),
-            retries: Amount(3), priority: Amount(1),
+            retries: Amount(3), priority: Amount(1), routes: either(news, "x.y; z; x.z"),
             expiration: Spans(expiration_ms.into_iter().map(SimSpan::ms).collect()),
             bad: Amount(effect.bad),
             ..Default::default()
@@ -133,13 +131,8 @@ prop_compose! {
             ack_timeout: SimSpan::ms(effect.ack_timeout_ms),
             ..with_extras(extras)
         };
-        let consumer = |queue: &str| ConsumerParams {
-            fail: if has(10) { Ppm(200_000) } else { Ppm(0) },
-            pull: if has(11) && queue == "b" { SimSpan::ms(15) } else { SimSpan::ZERO },
-            order: Order::ALL[usize::from(extras >> 12 & 3) % 3],
-            join: if has(14) { Amount(2) } else { Amount(1) },
-            shares: either(15, "70%"),
-            ..effect.consumer(queue, prefetch, auto_ack)
+        let consumer = |queue: &str| {
+            with_work(extras, queue, effect.consumer(queue, prefetch, auto_ack))
         };
         let requester = RequesterParams {
             think: SimSpan::ms(30), timeout: SimSpan::ms(40), clients: Amount(3),
@@ -184,6 +177,20 @@ fn with_extras(extras: u16) -> BrokerParams {
         sync_time: if has(8) { SimSpan::ms(2) } else { SimSpan::ZERO },
         ack_timeout: if has(9) { SimSpan::ms(70) } else { SimSpan::ZERO },
         ..Default::default()
+    }
+}
+
+/// And one for each of what a consumer may do besides.
+fn with_work(extras: u16, queue: &str, params: ConsumerParams) -> ConsumerParams {
+    let has = |bit: u32| extras >> bit & 1 == 1;
+    let either = |bit: u32, text: &str| either(has(bit), text);
+    ConsumerParams {
+        fail: if has(10) { Ppm(200_000) } else { Ppm(0) },
+        pull: if has(11) && queue == "b" { SimSpan::ms(15) } else { SimSpan::ZERO },
+        order: Order::ALL[usize::from(extras >> 12 & 3) % 3],
+        join: if has(14) { Amount(2) } else { Amount(1) },
+        shares: either(15, "70%"),
+        ..params
     }
 }
 

@@ -335,10 +335,10 @@ impl Consumer {
     }
 
     fn subscribe(&self, cx: &mut Ctx<'_>, port: u16) {
-        if cx.seat.ports[usize::from(port)].out == Lane::Back {
-            if let Some(hello) = self.subscription() {
-                cx.write(port, hello, false);
-            }
+        if cx.seat.ports[usize::from(port)].out == Lane::Back
+            && let Some(hello) = self.subscription()
+        {
+            cx.write(port, hello, false);
         }
     }
 

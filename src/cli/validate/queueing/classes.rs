@@ -32,7 +32,7 @@ impl Classes {
         let means: Vec<f64> = list(row.params, "mus").map(|mu| 1.0 / mu).collect();
         let fits = rates.len() == means.len() && (1..=MOST_CLASSES).contains(&rates.len());
         let load: f64 = rates.iter().zip(&means).map(|(rate, mean)| rate * mean).sum();
-        if !fits || !(load < 1.0 && rates.iter().all(|rate| 0.0 < *rate)) {
+        if !(fits && load < 1.0 && rates.iter().all(|rate| 0.0 < *rate)) {
             return Err("`lambdas` and `mus` do not fit together".to_owned());
         }
         Ok(Classes { rates, means })
