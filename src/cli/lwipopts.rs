@@ -40,6 +40,28 @@ until = \"1s\"
 [[host]]
 id = \"board\"
 profile = \"stm32\"
+
+[[host]]
+id = \"peer\"
+
+[[wire]]
+from = \"board\"
+to = \"peer\"
+
+[[actor]]
+id = \"board\"
+kind = \"script\"
+host = \"board\"
+
+[[actor]]
+id = \"peer\"
+kind = \"script\"
+host = \"peer\"
+
+[[channel]]
+from = \"board\"
+to = \"peer\"
+kind = \"tcp\"
 ";
 
 /// Arguments of `inflight lwipopts`.
@@ -76,6 +98,7 @@ pub fn lwipopts(args: &LwipoptsArgs) -> Result<ExitCode, String> {
     let file = File::read(&text).map_err(|error| format!("{place}: {}", error.say(lang)))?;
     let mut scenario = match &args.scenario {
         Some(name) => source::open(name, &Changes::default(), lang)?.opened.scenario,
+        // A test reads a file without a scenario.
         None => Scenario::parse(ALONE).expect("it is a document"),
     };
     let host = args.host.as_deref().unwrap_or("board");

@@ -215,8 +215,10 @@ impl Accounts {
         let mut copy = original.clone();
         // A retry of what was delivered long ago can still make a new copy: it waited since then.
         if let Some(at) = copy.delivered.take() {
-            (copy.since, copy.cause, copy.n_effects) = (at, Cause::Retry, 0);
+            (copy.since, copy.cause) = (at, Cause::Retry);
         }
+        // Work on the original before, at a responder that hands it on, is none on the copy.
+        copy.n_effects = 0;
         copy.charge(now, &Fact::Copied { msg: of, of, at: original.by });
         copy.copy = original.n_copies;
         copy.n_copies = 0;

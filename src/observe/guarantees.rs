@@ -234,8 +234,9 @@ impl Guarantees {
                     self.twice.note(Entry { at, msg, why: None });
                 } else {
                     let order = (fate.by, fate.key, fate.copy);
-                    self.done += u64::from(!answers);
-                    fate.is_delivered = !answers;
+                    // An answer may have come before the work that it was handed on for.
+                    self.done += u64::from(!answers && !fate.is_delivered);
+                    fate.is_delivered |= !answers;
                     self.note_order(at, msg, order);
                 }
             }

@@ -6,7 +6,7 @@ use crate::model::channel::tcp::WireParams;
 use crate::observe::Guarantee;
 use crate::param::{Said, Spec, Value, show_span};
 use crate::world::deed::Deed;
-use crate::world::draft::{Draft, Exceptions, FaultDraft};
+use crate::world::draft::{ChannelDraft, Draft, Exceptions, FaultDraft};
 use crate::world::machines::WireDraft;
 
 /// The document of a draft.
@@ -56,21 +56,7 @@ pub(super) fn write(draft: &Draft) -> String {
         out.params(actor.params.specs(), values);
         out.only("actor", actor.params.specs(), &actor.only);
     }
-    for channel in &draft.channels {
-        out.table("channel");
-        if channel.id != format!("{}-{}", channel.from, channel.to) {
-            out.text("id", &channel.id);
-        }
-        if let Some(name) = &channel.name {
-            out.said("name", name);
-        }
-        out.text("from", &channel.from);
-        out.text("to", &channel.to);
-        out.text("kind", channel.params.kind());
-        let values = |index| channel.params.get(index);
-        out.params(channel.params.specs(), values);
-        out.only("channel", channel.params.specs(), &channel.only);
-    }
+    draft.channels.iter().for_each(|channel| out.channel(channel));
     draft.faults.iter().for_each(|fault| out.fault(fault));
     for (_, path) in &draft.knobs {
         out.table("knob");
@@ -85,6 +71,22 @@ impl Out {
     fn line(&mut self, line: std::fmt::Arguments<'_>) {
         // Writing to a string does not fail.
         let _ = writeln!(self.0, "{line}");
+    }
+
+    fn channel(&mut self, channel: &ChannelDraft) {
+        self.table("channel");
+        if channel.id != format!("{}-{}", channel.from, channel.to) {
+            self.text("id", &channel.id);
+        }
+        if let Some(name) = &channel.name {
+            self.said("name", name);
+        }
+        self.text("from", &channel.from);
+        self.text("to", &channel.to);
+        self.text("kind", channel.params.kind());
+        let values = |index| channel.params.get(index);
+        self.params(channel.params.specs(), values);
+        self.only("channel", channel.params.specs(), &channel.only);
     }
 
     fn table(&mut self, name: &str) {
