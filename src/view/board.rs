@@ -276,7 +276,7 @@ impl Draft<'_, '_> {
         self.label(pt(room.x, base), room.w, CPU.get(lang), &so_far, &[&self.doing()]);
         let bar = Rect::new(room.x, base + 6.0, room.w, 12.0);
         self.pen.scene.fill(bar, 2.0, Token::Sunken);
-        let whole = inside.at.since(SimTime::ZERO).as_ns().max(1) as f32;
+        let whole = self.elapsed_ns() as f32;
         let (mut x, load) = (bar.x, &inside.load);
         for (part, (ink, pattern)) in parts_of(load) {
             let w = (bar.w * part.as_ns() as f32 / whole).min(bar.right() - x);
@@ -301,10 +301,16 @@ impl Draft<'_, '_> {
         }
     }
 
+    /// The time that the processor's parts are shares of, in ns: work is booked when it begins.
+    fn elapsed_ns(&self) -> u64 {
+        let inside = &self.board.inside;
+        inside.at.max(inside.busy_until).since(SimTime::ZERO).as_ns().max(1)
+    }
+
     /// The parts of the processor's time, in percent, each with its swatch.
     fn legend(&mut self, at: Point, room: f32) {
         let inside = &self.board.inside;
-        let whole = u128::from(inside.at.since(SimTime::ZERO).as_ns().max(1));
+        let whole = u128::from(self.elapsed_ns());
         let face = plain(11.0, Token::Ink2);
         let mut x = at.x;
         for ((part, (ink, pattern)), text) in parts_of(&inside.load).into_iter().zip(LEGEND) {
