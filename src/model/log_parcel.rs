@@ -292,7 +292,7 @@ mod tests {
 
     #[test]
     fn a_parcel_stays_small() {
-        assert!(size_of::<LogParcel>() <= 72, "{}", size_of::<LogParcel>());
+        assert!(size_of::<LogParcel>() <= 88, "{}", size_of::<LogParcel>());
     }
 
     #[test]

@@ -62,6 +62,9 @@ pub struct Peer {
     pub auto_ack: bool,
     /// Whether it asks for its messages one by one.
     pub pulls: bool,
+    /// Its channel was closed, and it has not answered that it knows: what it says until then was
+    /// said to the channel that is gone.
+    pub is_deaf: bool,
     /// A publish that waits for room; nothing more is read from this port until then.
     pub waiting: Option<(u64, Message)>,
     /// Deliveries that wait for the channel to take them.
@@ -155,6 +158,7 @@ impl BrokerActor {
             }
             Parcel::Get { auto_ack } => self.on_get(cx, port, auto_ack),
             Parcel::Closed => self.on_closed(cx, port),
+            Parcel::Opened => self.peers[usize::from(port)].is_deaf = false,
             _ => {}
         }
         self.carry_out(cx);
@@ -292,6 +296,9 @@ impl BrokerActor {
     /// Fetches one message for a client that asks for it, whatever consumers do.
     fn on_get(&mut self, cx: &mut Ctx<'_>, port: u16, auto_ack: bool) {
         let peer = &mut self.peers[usize::from(port)];
+        if peer.is_deaf {
+            return;
+        }
         (peer.auto_ack, peer.pulls) = (auto_ack, true);
         let (channel, queue) = (peer.channel, peer.queue);
         if self.refuses(cx, port, queue, true) {

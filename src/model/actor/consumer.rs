@@ -236,7 +236,10 @@ impl Consumer {
                     self.take(cx, job);
                 }
             }
-            Parcel::Opened => self.subscribe(cx, port),
+            Parcel::Opened if self.params.pull.is_zero() => self.subscribe(cx, port),
+            Parcel::Opened => {
+                cx.write(port, Parcel::Opened, false);
+            }
             Parcel::Closed => {
                 self.workers.forget_connection(port);
                 self.parts.forget_connection(port);

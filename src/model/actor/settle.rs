@@ -2,7 +2,8 @@
 //! they say nothing.
 //!
 //! A delivery that stays unacknowledged for too long closes the consumer's channel: everything on
-//! it comes again, and the consumer subscribes anew. What the consumer said before it knew is
+//! it comes again, and the consumer subscribes anew, or, when it asks for its messages, answers that
+//! it knows. What the consumer said before it knew is
 //! ignored: tags of a closed channel mean nothing.
 
 use crate::kernel::SimTime;
@@ -46,6 +47,7 @@ impl BrokerActor {
                 continue;
             }
             self.on_closed(cx, port);
+            self.peers[usize::from(port)].is_deaf = true;
             cx.write(port, Parcel::Closed, false);
             cx.write(port, Parcel::Opened, false);
         }

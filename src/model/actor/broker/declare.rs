@@ -197,6 +197,7 @@ impl BrokerActor {
             outgoing: std::collections::VecDeque::new(),
             since: std::collections::BTreeMap::new(),
             pulls: false,
+            is_deaf: false,
         }
     }
 }
