@@ -2,9 +2,9 @@
 //! they say nothing.
 //!
 //! A delivery that stays unacknowledged for too long closes the consumer's channel: everything on
-//! it comes again, and the consumer subscribes anew, or, when it asks for its messages, answers that
-//! it knows. What the consumer said before it knew is
-//! ignored: tags of a closed channel mean nothing.
+//! it comes again, and the consumer subscribes anew, or, when it asks for its messages, answers
+//! that it knows. What the consumer said before it knew is ignored: tags of a closed channel mean
+//! nothing.
 
 use crate::kernel::SimTime;
 use crate::model::actor::broker::BrokerActor;
