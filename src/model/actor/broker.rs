@@ -48,6 +48,8 @@ pub struct Client {
 pub struct Peer {
     /// Its channel inside the broker.
     pub channel: ChannelNo,
+    /// How many channels this port had before.
+    pub epoch: u32,
     /// The place of the queue that it consumes, or publishes to.
     pub queue: u16,
     /// The exchange that it publishes to; `None`: as the broker routes.
@@ -96,6 +98,8 @@ pub struct BrokerActor {
     is_open: bool,
     /// What peers ask for, by port.
     clients: Vec<Client>,
+    /// How many channels were opened for each port, also before crashes.
+    n_opened: Vec<u32>,
     /// Whose turn it is to try again when there is room.
     next_waiting: u16,
     /// From which port it read last.
@@ -123,6 +127,7 @@ impl BrokerActor {
             rules: Vec::new(),
             is_open: true,
             clients: Vec::new(),
+            n_opened: Vec::new(),
             next_waiting: 0,
             last_port: 0,
             n_stored: 0,
@@ -138,6 +143,7 @@ impl BrokerActor {
     /// Says what the peer at the next port asks for.
     pub fn attach(&mut self, client: Client) {
         self.clients.push(client);
+        self.n_opened.push(0);
         let port = self.clients.len() - 1;
         let peer = self.peer(port);
         self.peers.push(peer);
@@ -523,8 +529,8 @@ impl BrokerActor {
         let over = cx.seat.ports[usize::from(port)].channel;
         let msg = message.id;
         cx.fact(Fact::Dispatched { msg, at: cx.me, channel: over, redelivered, depth });
-        let parcel = Parcel::Deliver { tag, message, redelivered };
         let peer = &mut self.peers[usize::from(port)];
+        let parcel = Parcel::Deliver { tag: peer.tag_outside(tag), message, redelivered };
         if !peer.auto_ack && !self.params.ack_timeout.is_zero() {
             peer.since.insert(tag, cx.now());
         }

@@ -3,13 +3,29 @@
 //!
 //! A delivery that stays unacknowledged for too long closes the consumer's channel: everything on
 //! it comes again, and the consumer subscribes anew, or, when it asks for its messages, answers
-//! that it knows. What the consumer said before it knew is ignored: tags of a closed channel mean
-//! nothing.
+//! that it knows. What it said before it knew is ignored, even when it comes after what it said
+//! later, as it may over a path that reorders: a tag tells of which of its channels it is.
 
 use crate::kernel::SimTime;
-use crate::model::actor::broker::BrokerActor;
+use crate::model::actor::broker::{BrokerActor, Peer};
 use crate::model::ground::Ctx;
 use crate::model::message::{Message, Parcel, Rejection};
+
+/// Bits of a tag that count the deliveries of one channel.
+const TAG_BITS: u32 = 40;
+
+impl Peer {
+    /// What a delivery of this channel is called on its way: no other channel of the port has it.
+    pub(super) fn tag_outside(&self, tag: u64) -> u64 {
+        u64::from(self.epoch) << TAG_BITS | tag
+    }
+
+    /// The delivery that a client speaks of; `None`: it was one of an earlier channel.
+    fn tag_inside(&self, tag: u64) -> Option<u64> {
+        let of_this = tag >> TAG_BITS == u64::from(self.epoch & ((1 << (64 - TAG_BITS)) - 1));
+        of_this.then_some(tag & ((1 << TAG_BITS) - 1))
+    }
+}
 
 impl BrokerActor {
     /// A consumer is done with delivery `tag`, or could not do it.
@@ -21,9 +37,7 @@ impl BrokerActor {
         rejection: Option<Rejection>,
     ) {
         let peer = &mut self.peers[usize::from(port)];
-        if peer.consumer.is_none() && !peer.pulls {
-            return;
-        }
+        let Some(tag) = peer.tag_inside(tag) else { return };
         peer.since.remove(&tag);
         let channel = peer.channel;
         match rejection {

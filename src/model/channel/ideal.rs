@@ -298,6 +298,11 @@ impl LaneState {
         }
         let waited = start.since(written).as_ns();
         let flying = Flying { depart: written, arrive, waited, sending: sending.as_ns(), parcel };
+        if parcel.is_of_connection() {
+            // What is said of the connection keeps its order, whatever jitter does to the rest.
+            let said = self.flight.iter().filter(|f| f.parcel.is_of_connection());
+            arrive = said.map(|f| f.arrive).fold(arrive, SimTime::max);
+        }
         if arrive == now && self.flight.is_empty() {
             self.inbox.push_back(flying);
             return Offer::Here;

@@ -176,6 +176,8 @@ impl BrokerActor {
     /// The peer at a port, as it is before it says anything.
     pub(super) fn peer(&mut self, port: usize) -> Peer {
         let channel = self.broker.open_channel(ConnectionNo(port as u32));
+        let epoch = self.n_opened[port];
+        self.n_opened[port] = epoch.wrapping_add(1);
         let client = self.clients[port].clone();
         let queue = self.params.queues.0.iter().position(|name| *name == client.queue);
         let exchange = match client.exchange.as_str() {
@@ -187,6 +189,7 @@ impl BrokerActor {
         let routes = routes.map(|marks| marks_of(&mut self.broker, marks)).collect();
         Peer {
             channel,
+            epoch,
             queue: queue.unwrap_or(0) as u16,
             exchange,
             exchange_index: place.unwrap_or(0) as u16,
