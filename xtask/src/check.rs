@@ -2,7 +2,7 @@
 
 use crate::browser::{self, Server};
 use crate::step::{Outcome, cargo, output, root, run, run_tests, step};
-use crate::{site, tools};
+use crate::{site, soak, tools};
 use std::ffi::OsString;
 use std::time::Instant;
 
@@ -62,6 +62,8 @@ fn native() -> Outcome<Vec<String>> {
         } else {
             test.args(["test", "--no-fail-fast", "--lib", "--bins", "--tests"]);
         }
+        let (name, seed) = soak::seed();
+        test.env(name, seed);
         run_tests(test.args(["--locked", "--workspace", "--exclude", BROWSER_TESTS]))
     })?;
     closing.extend(step("examples in the documentation", || {

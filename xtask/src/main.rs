@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask serve | dist | test | bench`.
+//! The project's own commands: `cargo xtask serve | dist | test | soak | bench`.
 //!
 //! Each does all set-up that it needs, says what it does and how long that took, and skips what is
 //! up to date. A failure is one line that says what to do.
@@ -9,6 +9,7 @@ mod bench;
 mod browser;
 mod check;
 mod site;
+mod soak;
 mod step;
 mod tools;
 
@@ -20,6 +21,7 @@ cargo xtask dist                           write the static site to dist/
 cargo xtask test [--quick]                 everything: format, lints, native, wasm and browser tests
                                            (--quick: format, lints and native tests)
 cargo xtask test --browser [NAME]          only the browser tests whose name contains NAME
+cargo xtask soak [MINUTES]                 new random input for the tests that draw theirs (5)
 cargo xtask bench [--rounds N]             the kernel's speed, natively and in node
 cargo xtask bench --peers [DIR]            the same beside other simulators (../shared/peers)
 cargo xtask bench --page                   the page's first load, frames and seeks in Chromium
@@ -33,6 +35,7 @@ fn main() -> ExitCode {
         Some((&"serve", rest)) => site::serve(rest),
         Some((&"dist", [])) => site::dist(),
         Some((&"test", rest)) => check::run_all(rest),
+        Some((&"soak", rest)) => soak::run_for(rest),
         Some((&"bench", ["--page"])) => check::measure_page(),
         Some((&"bench", rest)) => bench::run(rest),
         Some((&("help" | "--help" | "-h"), _)) | None => {
