@@ -65,8 +65,11 @@ fn modules() -> Outcome<Vec<String>> {
     Ok(names)
 }
 
-/// The program that a line of cargo's messages names.
+/// The test program that a line of cargo's messages names.
 fn executable(line: &str) -> Option<String> {
+    if !line.contains("\"kind\":[\"test\"]") {
+        return None;
+    }
     let (_, rest) = line.split_once("\"executable\":\"")?;
     rest.split_once('"').map(|(path, _)| path.to_owned())
 }
@@ -84,8 +87,12 @@ mod tests {
 
     #[test]
     fn the_program_is_read_from_cargos_messages() {
-        let line = r#"{"reason":"compiler-artifact","executable":"/t/native-1","fresh":true}"#;
-        assert_eq!(executable(line).as_deref(), Some("/t/native-1"));
-        assert_eq!(executable(r#"{"executable":null}"#), None);
+        let line = |kind: &str, path: &str| {
+            format!(r#"{{"target":{{"kind":["{kind}"]}},"executable":{path},"fresh":true}}"#)
+        };
+        let test = line("test", "\"/t/native-1\"");
+        assert_eq!(executable(&test).as_deref(), Some("/t/native-1"));
+        assert_eq!(executable(&line("bin", "\"/t/inflight\"")), None);
+        assert_eq!(executable(&line("test", "null")), None);
     }
 }
