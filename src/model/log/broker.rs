@@ -239,6 +239,16 @@ impl<M: Copy> LogBroker<M> {
         state.positions.retain(|position| position.partition != partition);
     }
 
+    /// A partition's records from an offset on are gone: whoever had read beyond goes on there, as
+    /// a consumer does that validates its position and may reset it (KIP-320).
+    pub fn cut_back(&mut self, partition: PartitionNo, offset: u64) {
+        let all = self.sessions.iter_mut().flat_map(|session| &mut session.positions);
+        for position in all.filter(|position| position.partition == partition) {
+            position.offset = position.offset.min(offset);
+            position.until = position.until.min(offset);
+        }
+    }
+
     /// A fetch that waits is given up.
     pub fn give_up(&mut self, session: SessionNo) {
         self.unpark(session);

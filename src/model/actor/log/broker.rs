@@ -158,6 +158,8 @@ pub struct LogBrokerActor {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Known {
     pub(super) leader: u8,
+    /// Who led last, if nobody does.
+    pub(super) last: u8,
     pub(super) epoch: u32,
     pub(super) in_sync: u64,
     pub(super) start: u64,
@@ -393,8 +395,10 @@ impl LogBrokerActor {
         let Some(state) = self.broker.partition(number) else { return Known::default() };
         let in_sync = state.isr().iter().fold(0, |set, replica| set | 1_u64 << replica.0);
         let leader = state.leading();
+        let number = state.leader().map_or(u8::MAX, |leader| leader.0);
         Known {
-            leader: state.leader().map_or(u8::MAX, |leader| leader.0),
+            leader: number,
+            last: number,
             epoch: state.epoch(),
             in_sync,
             start: leader.map_or(0, |leader| leader.log.start()),

@@ -1,15 +1,17 @@
 //! What a log broker answers: batches, fetches, members, and what follows from its own changes.
 
+use std::ops::Range;
+
 use crate::kernel::SimSpan;
-use crate::model::actor::log::broker::{LogBrokerActor, Stored};
+use crate::model::actor::log::broker::{Known, LogBrokerActor, Stored};
 use crate::model::actor::log::partitions_of;
 use crate::model::command::Node;
 use crate::model::fact::{Fact, Why};
 use crate::model::ground::Ctx;
 use crate::model::group::Request;
 use crate::model::log::{
-    Content, FetchLimits, Key, NewRecord, PartitionNo, Produce, ProduceError, Produced, ProducerId,
-    ReplicaNo, Reply, SessionNo, Stamp,
+    Content, FetchLimits, Key, Log, NewRecord, PartitionNo, Produce, ProduceError, Produced,
+    ProducerId, ReplicaNo, Reply, SessionNo, Stamp,
 };
 use crate::model::log_parcel::{
     Fetch, FetchedRecord, LogParcel, MAX_RECORDS, ProduceRecord, shape_of,
@@ -346,6 +348,10 @@ impl LogBrokerActor {
     fn after_change_of(&mut self, cx: &mut Ctx<'_>, partition: u8) {
         let place = usize::from(partition);
         let (was, mut is) = (self.known[place], self.look_at(partition));
+        if is.leader == u8::MAX {
+            // The log is there, on a disk that nobody reads.
+            (is.last, is.start, is.end) = (was.last, was.start, was.end);
+        }
         if was == is {
             return;
         }
@@ -356,19 +362,53 @@ impl LogBrokerActor {
         } else if was.in_sync != in_sync {
             cx.fact(Fact::InSync { at, partition, in_sync });
         }
-        if is.leader == u8::MAX {
-            // The log is there, on a disk that nobody reads.
-            (is.start, is.end) = (was.start, was.end);
-        }
         self.known[place] = is;
-        if is.end < was.end {
-            self.shelves[place].truncate(cx, is.end);
+        let same = self.end_of_same(partition, was, is);
+        if same < was.end {
+            self.shelves[place].truncate(cx, same);
+            self.broker.cut_back(PartitionNo(u32::from(partition)), same);
+        }
+        if same < is.end {
+            self.bring_back(cx, partition, same..is.end);
         }
         if was.start < is.start {
             self.shelves[place].delete_before(cx, is.start);
         }
         let sight = self.sight(partition, u64::MAX);
         self.shelves[place].tell_hidden(cx, sight);
+    }
+
+    /// Up to where a new leader's log has the records that the last one's had. One that was elected
+    /// uncleanly can have others in their place, or more.
+    fn end_of_same(&self, partition: u8, was: Known, is: Known) -> u64 {
+        let mut end = was.end.min(is.end);
+        if was.last == is.last {
+            return end;
+        }
+        let state = self.broker.partition(PartitionNo(u32::from(partition)));
+        let log = |replica: u8| Some(&state?.replica(ReplicaNo(replica))?.log);
+        let (Some(old), Some(new)) = (log(was.last), log(is.last)) else { return end };
+        let at = |log: &Log<Stored>, offset: u64| {
+            log.read(offset, offset + 1).next().map(|record| record.message.id)
+        };
+        // A follower that lives has been cut back already, to what is the same.
+        let start = is.start.max(was.start);
+        while start < end && (old.end() < end || at(old, end - 1) != at(new, end - 1)) {
+            end -= 1;
+        }
+        end
+    }
+
+    /// Records that were taken for lost are in the log of a leader that had been down.
+    fn bring_back(&mut self, cx: &mut Ctx<'_>, partition: u8, offsets: Range<u64>) {
+        let state = self.broker.partition(PartitionNo(u32::from(partition)));
+        let Some(leader) = state.and_then(|state| state.leading()) else { return };
+        let shelf = &mut self.shelves[usize::from(partition)];
+        for offset in offsets {
+            let record = leader.log.read(offset, offset + 1).next();
+            let record = record.filter(|record| !record.content.is_marker());
+            shelf.bring_back(cx, offset, record.map(|record| &record.message));
+        }
     }
 
     /// Sends what the machine says: late answers to producers, and fetches that are answered.

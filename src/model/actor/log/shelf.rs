@@ -170,6 +170,21 @@ impl Shelf {
         }
     }
 
+    /// A record that was lost is there again at `offset`, the end of all deliveries: it is sent
+    /// anew. `None`: the log has nothing for a consumer there.
+    pub fn bring_back(&mut self, cx: &mut Ctx<'_>, offset: u64, message: Option<&Message>) {
+        let Some(old) = message else {
+            for delivery in self.deliveries.iter_mut().flatten() {
+                delivery.ids.push_back(NONE);
+            }
+            return;
+        };
+        let Message { key, bytes, .. } = *old;
+        let msg = cx.new_message(key, bytes).id;
+        cx.fact(Fact::Sent { msg, by: cx.me, key, bytes });
+        self.store(cx, offset, &Message { id: msg, ..*old });
+    }
+
     /// A group begins to read at `start` of a log that ends at `end`. `message` tells what the log
     /// has at an offset.
     pub fn begin(
