@@ -11,6 +11,8 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
+use super::progress::Counter;
+
 pub mod amqp;
 pub mod extras;
 pub mod group;
@@ -65,30 +67,38 @@ impl Case {
 }
 
 /// Replays all cases of one record; the record is a JSON object with the replayer's schema.
-pub type Replayer = fn(&Value) -> Vec<Case>;
+#[derive(Clone, Copy)]
+pub enum Replayer {
+    /// All at once: it takes no time.
+    Whole(fn(&Value) -> Vec<Case>),
+    /// Case after case: each may take a while.
+    Each(fn(&Value, &mut dyn FnMut(Case))),
+}
+
+use Replayer::{Each, Whole};
 
 /// Which schema is replayed by whom.
 pub const REPLAYERS: &[(&str, Replayer)] = &[
-    (amqp::SCHEMA, amqp::replay),
-    (extras::SCHEMA, extras::replay),
-    (group::ASSIGN_SCHEMA, group::replay_assign),
-    (group::COMMIT_SCHEMA, group::replay_commit),
-    (group::REBALANCE_SCHEMA, group::replay_rebalance),
-    (group::ROCKET_SCHEMA, group::replay_rocket),
-    (log::DEFAULTS_SCHEMA, log::replay_defaults),
-    (log::EPOCHS_SCHEMA, log::replay_epochs),
-    (log::HASH_SCHEMA, log::replay_hash),
-    (log::PRODUCER_SCHEMA, log::replay_producer),
-    (log::REPLICATION_SCHEMA, log::replay_replication),
-    (log::RULES_SCHEMA, log::replay_rules),
-    (lwip::SCHEMA, lwip::replay),
-    (lwip::unit::HEAP_SCHEMA, lwip::unit::replay_heap),
-    (lwip::unit::PBUF_SCHEMA, lwip::unit::replay_pbuf),
-    (linux_tcp::SCHEMA, linux_tcp::replay),
-    (machines::SCHEMA, machines::replay),
-    (queueing::SCHEMA, queueing::replay),
-    (redis::SCHEMA, redis::replay),
-    (timing::SCHEMA, timing::replay),
+    (amqp::SCHEMA, Whole(amqp::replay)),
+    (extras::SCHEMA, Whole(extras::replay)),
+    (group::ASSIGN_SCHEMA, Whole(group::replay_assign)),
+    (group::COMMIT_SCHEMA, Whole(group::replay_commit)),
+    (group::REBALANCE_SCHEMA, Whole(group::replay_rebalance)),
+    (group::ROCKET_SCHEMA, Whole(group::replay_rocket)),
+    (log::DEFAULTS_SCHEMA, Whole(log::replay_defaults)),
+    (log::EPOCHS_SCHEMA, Whole(log::replay_epochs)),
+    (log::HASH_SCHEMA, Whole(log::replay_hash)),
+    (log::PRODUCER_SCHEMA, Whole(log::replay_producer)),
+    (log::REPLICATION_SCHEMA, Whole(log::replay_replication)),
+    (log::RULES_SCHEMA, Whole(log::replay_rules)),
+    (lwip::SCHEMA, Whole(lwip::replay)),
+    (lwip::unit::HEAP_SCHEMA, Whole(lwip::unit::replay_heap)),
+    (lwip::unit::PBUF_SCHEMA, Whole(lwip::unit::replay_pbuf)),
+    (linux_tcp::SCHEMA, Whole(linux_tcp::replay)),
+    (machines::SCHEMA, Whole(machines::replay)),
+    (queueing::SCHEMA, Each(queueing::replay)),
+    (redis::SCHEMA, Whole(redis::replay)),
+    (timing::SCHEMA, Whole(timing::replay)),
 ];
 
 /// A case with the file that it is from.
@@ -139,26 +149,36 @@ pub fn validate(root: &Path, as_json: bool) -> Result<ExitCode, String> {
 /// Replays all records below a folder, without printing.
 pub fn replay_all(root: &Path) -> Result<Vec<Line>, String> {
     let files = find_records(root)?;
-    Ok(files.iter().flat_map(|file| replay_file(root, file)).collect())
+    let mut lines = Vec::new();
+    files.iter().for_each(|file| replay_file(root, file, &mut |line| lines.push(line)));
+    Ok(lines)
 }
 
 /// Replays one record given as text.
 pub fn replay_text(text: &[u8]) -> Vec<Case> {
+    let mut cases = Vec::new();
+    replay_each(text, &mut |case| cases.push(case));
+    cases
+}
+
+/// Replays one record given as text; each case is told as soon as it has ended.
+fn replay_each(text: &[u8], tell: &mut dyn FnMut(Case)) {
     let record: Value = match serde_json::from_slice(text) {
         Ok(record) => record,
-        Err(error) => return vec![broken(format!("not JSON: {error}"))],
+        Err(error) => return tell(broken(format!("not JSON: {error}"))),
     };
     let Value::Object(fields) = &record else {
-        return vec![not_a_record("no JSON object, so no record")];
+        return tell(not_a_record("no JSON object, so no record"));
     };
     let schema = match fields.get("schema") {
         Some(Value::String(schema)) => schema.as_str(),
-        Some(other) => return vec![broken(format!("`schema` is {other}, allowed: a text"))],
-        None => return vec![not_a_record("no `schema`")],
+        Some(other) => return tell(broken(format!("`schema` is {other}, allowed: a text"))),
+        None => return tell(not_a_record("no `schema`")),
     };
     match REPLAYERS.iter().find(|(known, _)| *known == schema) {
-        Some((_, replay)) => replay(&record),
-        None => uncovered_cases(schema, &record),
+        Some((_, Whole(replay))) => replay(&record).into_iter().for_each(tell),
+        Some((_, Each(replay))) => replay(&record, tell),
+        None => uncovered_cases(schema, &record).into_iter().for_each(tell),
     }
 }
 
@@ -197,14 +217,14 @@ fn count_cases(key: &str, value: &Value, ids: &mut Vec<String>) {
     }
 }
 
-fn replay_file(root: &Path, file: &Path) -> Vec<Line> {
+fn replay_file(root: &Path, file: &Path, tell: &mut dyn FnMut(Line)) {
     let name = file.strip_prefix(root).ok().filter(|name| *name != Path::new(""));
     let name = name.unwrap_or(file).display().to_string();
-    let cases = match read(file) {
-        Ok(text) => replay_text(&text),
-        Err(why) => vec![broken(why)],
-    };
-    cases.into_iter().map(|case| Line { file: name.clone(), case }).collect()
+    let mut tell = |case| tell(Line { file: name.clone(), case });
+    match read(file) {
+        Ok(text) => replay_each(&text, &mut tell),
+        Err(why) => tell(broken(why)),
+    }
 }
 
 fn read(file: &Path) -> Result<Vec<u8>, String> {
@@ -259,16 +279,24 @@ fn print(root: &Path, files: &[PathBuf], as_json: bool, to: &mut impl Write) -> 
     let mut total = Tally::default();
     let mut groups: BTreeMap<String, Tally> = BTreeMap::new();
     let mut lines = Vec::new();
-    for file in files {
-        for line in replay_file(root, file) {
+    let mut result = Ok(());
+    // What is printed line by line shows by itself how far it is.
+    let mut counter = as_json.then(Counter::new);
+    for (n_done, file) in (0..).zip(files) {
+        replay_file(root, file, &mut |line| {
             total.add(&line.case.verdict);
             groups.entry(line.case.group.clone()).or_default().add(&line.case.verdict);
-            if as_json {
+            if let Some(counter) = &mut counter {
+                counter.show(n_done, files.len() as u64);
                 lines.push(line_json(&line));
-            } else {
-                writeln!(to, "{}", line_text(&line))?;
+            } else if result.is_ok() {
+                result = writeln!(to, "{}", line_text(&line)).and_then(|()| to.flush());
             }
-        }
+        });
+        std::mem::replace(&mut result, Ok(()))?;
+    }
+    if let Some(counter) = counter {
+        counter.end();
     }
     if as_json {
         let groups: Vec<Value> = groups

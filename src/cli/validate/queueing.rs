@@ -38,29 +38,27 @@ enum Answer {
 }
 
 /// Replays all tables of a record.
-pub fn replay(record: &Value) -> Vec<Case> {
+pub fn replay(record: &Value, tell: &mut dyn FnMut(Case)) {
     let Some(tables) = record.get("tables").and_then(Value::as_object) else {
         let why = "`tables` is missing or no object".to_owned();
-        return vec![Case::new("-", "queueing", Verdict::Failed(why))];
+        return tell(Case::new("-", "queueing", Verdict::Failed(why)));
     };
-    let mut cases = Vec::new();
     let mut tally = Inside::default();
     for (table, rows) in tables {
         let group = format!("queueing/{table}");
         let Some(rows) = rows.as_array() else {
             let why = "this table is no list".to_owned();
-            cases.push(Case::new(table, group, Verdict::Failed(why)));
+            tell(Case::new(table, group, Verdict::Failed(why)));
             continue;
         };
         for (index, row) in rows.iter().enumerate() {
             let id = format!("{table}/{}", index + 1);
-            cases.push(replay_row(table, row, Case::new(id, &group, Verdict::Passed), &mut tally));
+            tell(replay_row(table, row, Case::new(id, &group, Verdict::Passed), &mut tally));
         }
     }
     if 0 < tally.n {
-        cases.push(tally.case());
+        tell(tally.case());
     }
-    cases
 }
 
 fn replay_row(table: &str, row: &Value, mut case: Case, tally: &mut Inside) -> Case {
