@@ -125,6 +125,8 @@ pub enum Parcel {
         /// Whether delivering counts as acknowledging.
         auto_ack: bool,
     },
+    /// A consumer takes no more deliveries; those that it has stay its own.
+    Cancel,
     /// A client asks for one message, if there is one.
     Get {
         /// Whether delivering counts as acknowledging.
@@ -190,6 +192,7 @@ impl Parcel {
             Parcel::Log(parcel) => parcel.message(),
             Parcel::Confirm { .. }
             | Parcel::Subscribe { .. }
+            | Parcel::Cancel
             | Parcel::Get { .. }
             | Parcel::Ack { .. }
             | Parcel::Reject { .. }
@@ -210,7 +213,7 @@ impl Parcel {
 
     /// Whether it is about the connection itself: such a parcel is never lost alone.
     pub fn is_of_connection(&self) -> bool {
-        matches!(self, Parcel::Subscribe { .. } | Parcel::Closed | Parcel::Opened)
+        matches!(self, Parcel::Subscribe { .. } | Parcel::Cancel | Parcel::Closed | Parcel::Opened)
     }
 
     /// Its length on the channel in bytes, framing included.

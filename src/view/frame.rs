@@ -161,6 +161,8 @@ pub enum Body {
         slow_ppm: u32,
         /// Its place in the group of a log broker.
         member: Option<Membership>,
+        /// It has cancelled its subscription.
+        is_cancelled: bool,
     },
     /// A log broker.
     Log(Logs),
@@ -364,7 +366,7 @@ fn sign(parcel: &Parcel) -> Option<(Glyph, MsgId)> {
         }
         // Requests and answers without records are not drawn: they speak of no message.
         Parcel::Log(_) | Parcel::Subscribe { .. } | Parcel::Get { .. } => return None,
-        Parcel::Opened | Parcel::Closed => return None,
+        Parcel::Opened | Parcel::Closed | Parcel::Cancel => return None,
     };
     Some((glyph, parcel.about()?))
 }
@@ -401,8 +403,13 @@ fn card(world: &World, n: usize, node: &ActorNode) -> Card {
     let body = match &node.machine {
         Actor::Producer(producer) => producer_body(world, producer),
         Actor::Broker(broker) => broker_body(world, node, broker),
-        Actor::Consumer(consumer) => worker_body(now, &consumer.workers, &consumer.outgoing),
-        Actor::Responder(responder) => worker_body(now, &responder.workers, &Default::default()),
+        Actor::Consumer(consumer) => {
+            let is_cancelled = !consumer.params.joined;
+            worker_body(now, &consumer.workers, &consumer.outgoing, is_cancelled)
+        }
+        Actor::Responder(responder) => {
+            worker_body(now, &responder.workers, &Default::default(), false)
+        }
         Actor::Requester(requester) => requester_body(now, requester),
         Actor::Script(script) => Body::Script(script_of(now, script)),
         Actor::LogProducer(producer) => log_producer_body(world, producer),
@@ -481,6 +488,7 @@ fn worker_body(
     now: SimTime,
     workers: &Workers,
     outgoing: &std::collections::VecDeque<Job>,
+    is_cancelled: bool,
 ) -> Body {
     let cell = |job: &Job| Cell {
         msg: job.message.id,
@@ -493,6 +501,7 @@ fn worker_body(
         outgoing: Row::of(outgoing.len() as u64, outgoing.iter().map(cell)),
         slow_ppm: workers.slow_ppm,
         member: None,
+        is_cancelled,
     }
 }
 

@@ -169,6 +169,7 @@ pub(super) fn log_consumer_body(now: SimTime, consumer: &LogConsumer) -> Body {
             owned: consumer.readings.iter().map(|reading| reading.partition).collect(),
             phase: consumer.member.as_ref().map(|member| member.gauges().phase),
         }),
+        is_cancelled: false,
     }
 }
 

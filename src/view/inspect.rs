@@ -12,6 +12,7 @@ use crate::param::{Lang, Text};
 use crate::view::caption::tell;
 use crate::view::draw::Glyph;
 use crate::view::inspect_chain::{Chain, chain_of};
+use crate::view::members::Stepper;
 use crate::view::words::Cast;
 use crate::view::{Chosen, numbers};
 use crate::world::scenario::Scenario;
@@ -45,6 +46,8 @@ pub struct Inspection {
     pub story: Vec<Step>,
     /// What can be done to it.
     pub actions: Vec<Action>,
+    /// Consumers and partitions: one more, one less.
+    pub steppers: Vec<Stepper>,
     /// The machine on which an actor lives, by its place, if it runs lwIP.
     pub lwip: Option<u16>,
 }
@@ -346,7 +349,12 @@ impl Subject<'_> {
             state,
             sentence,
             figures: self.figures(&node.machine),
-            actions: actor_actions(id, node.state, &node.machine),
+            actions: {
+                let mut actions = actor_actions(id, node.state, &node.machine);
+                actions.extend(self.join_action(id));
+                actions
+            },
+            steppers: self.steppers(id),
             lwip: self.lwip_host(id),
             ..Inspection::default()
         }
@@ -374,7 +382,7 @@ impl Subject<'_> {
                 }
             }
             Actor::Broker(broker) => self.broker_says(broker),
-            Actor::Consumer(consumer) => self.working(&consumer.workers.busy),
+            Actor::Consumer(consumer) => self.consumer_says(consumer),
             Actor::Responder(responder) => self.working(&responder.workers.busy),
             Actor::Script(script) => self.script(script),
             Actor::LogProducer(producer) => self.log_producer(producer),

@@ -1,10 +1,22 @@
-//! What a queue broker does at the moment, in a sentence.
+//! What a queue broker and its consumers do at the moment, in a sentence.
 
 use crate::model::actor::BrokerActor;
 use crate::model::actor::broker::resources::Task;
+use crate::model::actor::consumer::Consumer;
 use crate::view::inspect::Subject;
 
 impl Subject<'_> {
+    /// What a consumer works on, or that it is not subscribed.
+    pub(super) fn consumer_says(&self, consumer: &Consumer) -> String {
+        if consumer.params.joined || 0 < consumer.workers.n_busy() {
+            return self.working(&consumer.workers.busy);
+        }
+        self.pick(
+            "It is not subscribed: its broker sends it nothing.",
+            "它没有订阅：代理不会给它投递消息。",
+        )
+    }
+
     /// Its alarm, what it is busy with, or what waits in it.
     pub(super) fn broker_says(&self, broker: &BrokerActor) -> String {
         if let Some(resource) = broker.resources.alarm {

@@ -31,6 +31,7 @@ pub mod layout;
 pub mod log_card;
 mod log_words;
 pub mod lwipopts;
+pub mod members;
 mod next_tcp;
 pub mod numbers;
 pub mod pipe;

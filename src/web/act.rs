@@ -64,6 +64,8 @@ pub enum Act {
     },
     /// Parameters get values all at once: paths and values as written in a document.
     SetAll(Vec<(String, String)>),
+    /// A group gets one more member, which takes part from now on.
+    Grow(String),
     /// Starts the search for the least memory of the boards, or gives it up.
     Size(bool),
     /// A parameter goes back to what the document says.
@@ -128,6 +130,7 @@ impl Act {
                 | Act::Nudge { .. }
                 | Act::Set { .. }
                 | Act::SetAll(_)
+                | Act::Grow(_)
                 | Act::Unset(_)
                 | Act::Reset
                 | Act::Seed(_)

@@ -14,6 +14,7 @@ use crate::web::icons::{Icon, colour_of, glyph, icon, pattern_of, swatch};
 use crate::web::lab::LabHandle;
 use crate::web::readout::Try;
 use crate::web::shell::Sheet;
+use crate::web::steppers::steppers;
 
 const CHOSEN: Text = Text::new("Chosen", "已选中");
 const NONE: Text = Text::new(
@@ -98,6 +99,7 @@ pub fn Inspector(props: &InspectorProps) -> Html {
                     }) }
                 </tbody></table>
             }
+            if !chosen.steppers.is_empty() { { steppers(lab, &chosen.steppers, "chosen") } }
             if let (Some(host), true) = (chosen.lwip, props.sheets) {
                 <div class="acts">
                     <button type="button" class="btn line small options"
@@ -193,7 +195,8 @@ fn link_bar(links: &[&Link], from: u32) -> Html {
     html! { <svg class="budget thin" aria-hidden="true">{ for parts }</svg> }
 }
 
-fn does(lab: &LabHandle, act: Act) -> Callback<MouseEvent> {
+/// A button that does something.
+pub fn does(lab: &LabHandle, act: Act) -> Callback<MouseEvent> {
     let lab = lab.clone();
     Callback::from(move |_: MouseEvent| lab.act(act.clone()))
 }

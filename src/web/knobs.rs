@@ -12,6 +12,7 @@ use crate::web::icons::{Icon, icon};
 use crate::web::lab::LabHandle;
 use crate::web::part::Range;
 use crate::web::readout::{Control, Group, Knob, Knobs};
+use crate::web::steppers::steppers;
 
 const KNOBS: Text = Text::new("Knobs", "可调参数");
 const RESET: Text = Text::new("Reset", "还原");
@@ -65,6 +66,7 @@ pub fn KnobsPanel(props: &KnobsProps) -> Html {
                 }
             </header>
             { groups(&knobs.front) }
+            if !knobs.steppers.is_empty() { { steppers(lab, &knobs.steppers, "knobs") } }
             if !knobs.more.is_empty() {
                 <details class="more">
                     <summary>{ MORE.get(*lang) }</summary>

@@ -340,6 +340,7 @@ impl Lab {
             Act::Nudge { path, steps } => self.nudge(&path, steps),
             Act::Set { path, text } => self.set(&path, &text),
             Act::SetAll(values) => self.set_all(&values),
+            Act::Grow(group) => self.grow(&group),
             Act::Size(true) => {
                 self.sizes = Sizes::start(self.session.scenario());
                 Trail::None

@@ -2,22 +2,29 @@
 
 use crate::param::Value;
 use crate::web::lab::{BAD_VALUE, Lab, Trail};
-use crate::web::reading::value_now;
+use crate::web::reading::{planned_value, value_now};
+use crate::world::problem::Problem;
 use crate::world::setting::Setting;
 
 impl Lab {
     pub(super) fn set(&mut self, path: &str, text: &str) -> Trail {
-        match self.session.set(path, text) {
-            Ok(()) => self.notices.retain(|notice| notice.title != BAD_VALUE),
-            Err(problem) => self.refuse(BAD_VALUE, &[problem]),
-        }
-        self.stop_said = false;
-        self.say_stop();
-        Trail::Replace
+        let done = self.session.set(path, text);
+        self.tell(done)
     }
 
     pub(super) fn set_all(&mut self, values: &[(String, String)]) -> Trail {
-        match self.session.set_all(values) {
+        let done = self.session.set_all(values);
+        self.tell(done)
+    }
+
+    pub(super) fn grow(&mut self, group: &str) -> Trail {
+        let done = self.session.add_member(group);
+        self.tell(done)
+    }
+
+    /// Says what was refused, and what the change stopped.
+    fn tell(&mut self, done: Result<(), Problem>) -> Trail {
+        match done {
             Ok(()) => self.notices.retain(|notice| notice.title != BAD_VALUE),
             Err(problem) => self.refuse(BAD_VALUE, &[problem]),
         }
@@ -39,8 +46,9 @@ impl Lab {
     }
 
     pub(super) fn unset(&mut self, path: &str) -> Trail {
-        let default = |setting: &Setting, _: &Value| setting.spec.show(&setting.default);
-        self.text_of(path, default).map_or(Trail::None, |text| self.set(path, &text))
+        let Ok(setting) = self.session.scenario().setting(path) else { return Trail::None };
+        let text = setting.spec.show(&planned_value(&self.session, &setting));
+        self.set(path, &text)
     }
 
     /// What a parameter's declaration and values say; `None` when there is no such parameter.

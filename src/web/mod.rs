@@ -44,6 +44,7 @@ pub mod shell;
 mod sizes;
 pub mod speed;
 pub mod stage;
+mod steppers;
 mod top;
 pub mod tracks;
 mod transport;

@@ -7,6 +7,7 @@ use crate::model::{Command, Fact, MsgId, Node};
 use crate::param::{Kind, Lang, Value};
 use crate::view::caption::{self, tell};
 use crate::view::inspect::{Inspection, Step, Subject, cast_of, inspect};
+use crate::view::members::Stepper;
 use crate::view::words::Cast;
 use crate::view::{Chosen, Look, Theme, numbers};
 use crate::web::guarantees;
@@ -70,7 +71,7 @@ impl Reading {
             story: Rc::new(story_of(lab)),
             clock: clock(lab, &cast),
             marks: marks(session, lang).into(),
-            knobs: Rc::new(knobs(session, lang)),
+            knobs: Rc::new(knobs(session, subject(lab, &cast, &[]).all_steppers(), lang)),
             offered: lab.chosen == Chosen::Nothing && chosen.chosen != Chosen::Nothing,
             cures: cures(lab, &chosen).into(),
             chosen: Rc::new(chosen),
@@ -97,7 +98,7 @@ impl Reading {
             _ => slow,
         };
         let (Some(msg), Some(whole)) = (msg, lab.ahead.whole()) else {
-            return chosen(lab, cast, self.remember(lab));
+            return inspect(subject(lab, cast, self.remember(lab)), lab.chosen);
         };
         let key = (msg, lab.n_runs, lab.ahead.n_computed());
         if self.whole_of != Some(key) {
@@ -285,10 +286,20 @@ fn mark(session: &Session, at: SimTime, command: &Command, lang: Lang) -> Mark {
         Command::Resume(_) => (Change, pick("resume".into(), "恢复".into())),
         Command::Mend(_) => (Change, pick("mended".into(), "接通".into())),
         Command::Send { .. } => (Change, pick("sent by hand".into(), "手动发送".into())),
-        Command::Set { node, param, .. } => {
+        Command::Set { node, param, value } => {
             let specs = specs_of(session.world(), *node);
-            let name = specs.and_then(|specs| specs.get(usize::from(*param)));
-            (Change, name.map_or(String::new(), |spec| spec.name.get(lang).to_string()))
+            let spec = specs.and_then(|specs| specs.get(usize::from(*param)));
+            let words = match (spec, value) {
+                (Some(spec), Value::Bool(joins)) if spec.key == "joined" => {
+                    let name = name(*node);
+                    match joins {
+                        true => pick(format!("{name} joins"), format!("{name}加入")),
+                        false => pick(format!("{name} leaves"), format!("{name}离开")),
+                    }
+                }
+                _ => spec.map_or(String::new(), |spec| spec.name.get(lang).to_string()),
+            };
+            (Change, words)
         }
     };
     Mark { place: place_of(at, session.until()), kind, words }
@@ -311,7 +322,14 @@ pub fn value_now(session: &Session, setting: &Setting) -> Value {
     }
 }
 
-fn knobs(session: &Session, lang: Lang) -> Knobs {
+/// The value that the document alone gives a parameter at the shown instant.
+pub fn planned_value(session: &Session, setting: &Setting) -> Value {
+    let node = setting.nodes.first();
+    let planned = node.and_then(|node| session.world().planned(*node, setting.param));
+    planned.unwrap_or(&setting.default).clone()
+}
+
+fn knobs(session: &Session, steppers: Vec<Stepper>, lang: Lang) -> Knobs {
     let scenario = session.scenario();
     let mut changed = 0;
     let mut front: Vec<Group> = Vec::new();
@@ -322,12 +340,12 @@ fn knobs(session: &Session, lang: Lang) -> Knobs {
     }
     for setting in scenario.params() {
         let value = value_now(session, &setting);
-        changed += usize::from(value != setting.default);
+        changed += usize::from(value != planned_value(session, &setting));
         if in_front.iter().all(|other| other.path != setting.path) {
             add(&mut more, session, &setting, lang);
         }
     }
-    Knobs { front, more, changed }
+    Knobs { front, steppers, more, changed }
 }
 
 /// Adds a knob to the group of its owner.
@@ -342,7 +360,7 @@ fn add(groups: &mut Vec<Group>, session: &Session, setting: &Setting, lang: Lang
 
 fn knob(session: &Session, setting: &Setting, lang: Lang) -> Knob {
     let spec = setting.spec;
-    let value = value_now(session, setting);
+    let (value, planned) = (value_now(session, setting), planned_value(session, setting));
     let control = match (&value, spec.kind) {
         (Value::Bool(on), _) => Control::Switch(*on),
         (Value::Choice(index), _) => {
@@ -354,7 +372,7 @@ fn knob(session: &Session, setting: &Setting, lang: Lang) -> Knob {
         (_, Kind::Words | Kind::Spans | Kind::Lines) => Control::List(spec.show(&value)),
         _ => Control::Slider {
             position: spec.to_position(&value),
-            default: spec.to_position(&setting.default),
+            default: spec.to_position(&planned),
         },
     };
     Knob {
@@ -362,14 +380,15 @@ fn knob(session: &Session, setting: &Setting, lang: Lang) -> Knob {
         name: spec.name.get(lang).to_string(),
         help: spec.help.get(lang).to_string(),
         value: spec.label(&value, lang),
-        changed: value != setting.default,
+        changed: value != planned,
         control,
     }
 }
 
-fn chosen(lab: &Lab, cast: &Cast, past: &[(SimTime, Fact)]) -> Inspection {
+/// What is shown at this instant.
+fn subject<'a>(lab: &'a Lab, cast: &'a Cast, past: &'a [(SimTime, Fact)]) -> Subject<'a> {
     let session = &lab.session;
-    let subject = Subject {
+    Subject {
         scenario: session.scenario(),
         cast,
         world: session.world(),
@@ -377,8 +396,7 @@ fn chosen(lab: &Lab, cast: &Cast, past: &[(SimTime, Fact)]) -> Inspection {
         past,
         now: session.now(),
         lang: lab.shell.lang,
-    };
-    inspect(subject, lab.chosen)
+    }
 }
 
 /// What was tried for the message that is shown, in the page's words.

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use crate::kernel::SimTime;
 use crate::observe::Verdict;
 use crate::view::inspect::{Inspection, Step};
+use crate::view::members::Stepper;
 use crate::web::act::Act;
 use crate::web::bench::Shown;
 use crate::web::shell::Shell;
@@ -113,6 +114,8 @@ pub struct Mark {
 pub struct Knobs {
     /// What the author puts in front of the reader.
     pub front: Vec<Group>,
+    /// Consumers and partitions of brokers.
+    pub steppers: Vec<Stepper>,
     /// Every other parameter.
     pub more: Vec<Group>,
     /// How many differ from the document.

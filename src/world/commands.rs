@@ -176,6 +176,15 @@ impl World {
         self.schedule_fault();
     }
 
+    /// What the document's plan has made of a live parameter by now, if it sets it.
+    pub fn planned(&self, node: Node, param: u8) -> Option<&Value> {
+        let done = self.faults[..self.next_fault as usize].iter().rev();
+        done.map(|(_, command)| command).find_map(|command| match command {
+            Command::Set { node: n, param: p, value } if (*n, *p) == (node, param) => Some(value),
+            _ => None,
+        })
+    }
+
     pub(super) fn schedule_fault(&mut self) {
         if let Some((at, _)) = self.faults.get(self.next_fault as usize) {
             self.ground.queue.schedule((*at).max(self.ground.now), Event::Planned);

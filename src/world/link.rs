@@ -392,7 +392,7 @@ impl Notice {
 }
 
 /// A log in words; what was done to every member of a group at once is said once.
-fn deeds(scenario: &Scenario, log: &[(SimTime, Command)]) -> Vec<(SimTime, Deed)> {
+pub(super) fn deeds(scenario: &Scenario, log: &[(SimTime, Command)]) -> Vec<(SimTime, Deed)> {
     let mut out = Vec::new();
     let mut rest = log;
     while let Some((at, first)) = rest.first() {

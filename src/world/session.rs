@@ -11,6 +11,7 @@ use crate::model::tcp::Segment;
 use crate::observe::Seen;
 use crate::param::{Applies, Reason, Said};
 use crate::world::arena::{Stop, World};
+use crate::world::link::deeds;
 use crate::world::problem::Problem;
 use crate::world::scenario::Scenario;
 
@@ -177,8 +178,7 @@ impl Session {
     pub fn set(&mut self, path: &str, text: &str) -> Result<(), Problem> {
         let live = !matches!(path, "seed" | "until" | "speed")
             && self.scenario.setting(path)?.spec.applies == Applies::Live;
-        let begun = SimTime::ZERO < self.now || 0 < self.world.n_events();
-        if !(live && begun) {
+        if !(live && self.has_begun()) {
             let mut scenario = self.scenario.clone();
             scenario.set(path, text)?;
             self.rebuild(scenario);
@@ -210,6 +210,26 @@ impl Session {
         Ok(())
     }
 
+    /// A group gets one more member, which takes part from the shown instant on.
+    ///
+    /// It stood outside since the start: what happened before stays as it was, because nobody else
+    /// draws other numbers for it.
+    pub fn add_member(&mut self, group: &str) -> Result<(), Problem> {
+        let size = self.scenario.setting(&format!("{group}.count"))?;
+        let n = size.value.ordinal() + 1;
+        let joined = format!("{group}-{n}.joined");
+        let (begun, mut scenario) = (self.has_begun(), self.scenario.clone());
+        scenario.set(&size.path, &n.to_string())?;
+        scenario.set(&joined, if begun { "off" } else { "on" })?;
+        self.rebuild(scenario);
+        if begun { self.set(&joined, "on") } else { Ok(()) }
+    }
+
+    /// Whether something has happened: what is set before that is set in the scenario.
+    fn has_begun(&self) -> bool {
+        SimTime::ZERO < self.now || 0 < self.world.n_events()
+    }
+
     /// Takes back what was logged last at the shown instant, as long as `which` holds of it.
     fn take_back(&mut self, which: impl Fn(&Command) -> bool) {
         let stays = |entry: &Logged| entry.at != self.now || !which(&entry.command);
@@ -230,11 +250,17 @@ impl Session {
     /// The log stays as far as what it names is still there.
     pub fn rebuild(&mut self, scenario: Scenario) {
         let now = self.now;
-        let n_actors = scenario.actors.len();
-        let n_channels = scenario.channels.len();
-        let same =
-            n_actors == self.scenario.actors.len() && n_channels == self.scenario.channels.len();
-        let log = if same { std::mem::take(&mut self.log) } else { Vec::new() };
+        let (old, mut log) = (&self.scenario, std::mem::take(&mut self.log));
+        let same = old.actors.iter().map(|a| &a.id).eq(scenario.actors.iter().map(|a| &a.id))
+            && old.channels.iter().map(|c| &c.id).eq(scenario.channels.iter().map(|c| &c.id));
+        if !same {
+            // With more members or fewer, things stand at other places: by their names, then.
+            let done: Vec<_> = log.drain(..).map(|entry| (entry.at, entry.command)).collect();
+            for (at, deed) in deeds(old, &done) {
+                let commands = scenario.commands(&deed).unwrap_or_default();
+                log.extend(commands.into_iter().map(|command| Logged { at, command }));
+            }
+        }
         *self = Session::with_log(scenario, self.watch, log);
         self.seek(now);
     }

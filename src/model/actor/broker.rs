@@ -162,6 +162,7 @@ impl BrokerActor {
             Parcel::Subscribe { prefetch, auto_ack } => {
                 self.subscribe(cx, port, prefetch, auto_ack);
             }
+            Parcel::Cancel => self.on_cancel(port),
             Parcel::Get { auto_ack } => self.on_get(cx, port, auto_ack),
             Parcel::Closed => self.on_closed(cx, port),
             Parcel::Opened => self.peers[usize::from(port)].is_deaf = false,

@@ -175,6 +175,12 @@ params! {
             help ("It asks its broker for one message each time; 0 s: the broker sends them.",
                 "每隔这么久向代理要一条消息；0 s 表示由代理推送。"),
             source "AMQP 0-9-1, basic.get";
+        /// Whether it takes messages from its broker.
+        joined: bool = true, switch, applies live,
+            name ("Subscribed", "已订阅"),
+            help ("On: it consumes its queue; off: it cancels, and works off what it has.",
+                "开：订阅队列；关：取消订阅，并处理完手头的消息。"),
+            source "AMQP 0-9-1, basic.consume, basic.cancel";
     }
 }
 
@@ -236,7 +242,7 @@ impl Consumer {
                     self.take(cx, job);
                 }
             }
-            Parcel::Opened if self.params.pull.is_zero() => self.subscribe(cx, port),
+            Parcel::Opened if self.subscription().is_some() => self.subscribe(cx, port),
             Parcel::Opened => {
                 cx.write(port, Parcel::Opened, false);
             }
@@ -311,9 +317,9 @@ impl Consumer {
         }
     }
 
-    /// What it asks its broker for; `None`: it will ask for each message.
+    /// What it asks its broker for; `None`: it will ask for each message, or takes none.
     pub fn subscription(&self) -> Option<Parcel> {
-        if !self.params.pull.is_zero() {
+        if !self.params.pull.is_zero() || !self.params.joined {
             return None;
         }
         let prefetch = match self.params.prefetch {
@@ -325,9 +331,11 @@ impl Consumer {
 
     /// Changes a live parameter.
     pub fn set(&mut self, cx: &mut Ctx<'_>, index: u8, value: &Value) -> Result<(), Reason> {
-        let before = (self.params.prefetch, self.params.parallelism);
+        let before = (self.params.prefetch, self.params.parallelism, self.params.joined);
         self.params.set(index, value)?;
-        if before.0 != self.params.prefetch {
+        if before.2 && !self.params.joined {
+            self.cancel(cx);
+        } else if (before.0, before.2) != (self.params.prefetch, self.params.joined) {
             self.on_restart(cx);
         }
         if before.1 != self.params.parallelism {

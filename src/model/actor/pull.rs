@@ -1,4 +1,5 @@
-//! A consumer that asks for its messages, one at a time and at its own pace (AMQP `basic.get`).
+//! A consumer that asks for its messages, one at a time and at its own pace (AMQP `basic.get`),
+//! or takes none any more (`basic.cancel`).
 //!
 //! It leaves out asking for several at once, and waiting at the broker until there is one.
 
@@ -11,7 +12,19 @@ impl Consumer {
     /// The run begins, or the process starts anew.
     pub fn begin_pulling(&mut self, now: SimTime) {
         let pull = self.params.pull;
-        self.next_pull = (!pull.is_zero()).then(|| now.saturating_add(pull));
+        let asks = !pull.is_zero() && self.params.joined;
+        self.next_pull = asks.then(|| now.saturating_add(pull));
+    }
+
+    /// It takes no more messages: those that were delivered stay its own until it settles them.
+    pub(super) fn cancel(&mut self, cx: &mut Ctx<'_>) {
+        let pushed = self.params.pull.is_zero();
+        self.next_pull = None;
+        for port in 0..cx.n_ports() {
+            if pushed && cx.seat.ports[usize::from(port)].out == Lane::Back {
+                cx.write(port, Parcel::Cancel, false);
+            }
+        }
     }
 
     /// Asks every broker for one message when it is time.

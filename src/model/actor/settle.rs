@@ -28,6 +28,14 @@ impl Peer {
 }
 
 impl BrokerActor {
+    /// A consumer takes no more: what was delivered to it stays its own until it settles it.
+    pub(super) fn on_cancel(&mut self, port: u16) {
+        let peer = &mut self.peers[usize::from(port)];
+        if let Some(consumer) = peer.consumer.take() {
+            self.broker.cancel(peer.channel, consumer, &mut self.effects);
+        }
+    }
+
     /// A consumer is done with delivery `tag`, or could not do it.
     pub(super) fn settle(
         &mut self,

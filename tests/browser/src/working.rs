@@ -143,3 +143,35 @@ fn reduced_motion_turns_play_into_the_next_event() {
         assert_eq!(standing(page).await, after, "nothing moves by itself");
     });
 }
+
+#[test]
+fn consumers_and_partitions_come_and_go_by_buttons_and_the_link_knows() {
+    visit(Screen::Desktop, async |page| {
+        page.open("#v1/hot-partition?t=2s").await;
+        let row = |n: u8| format!("#knobs .stepper:nth-of-type({n})");
+        let value = async |n: u8| page.text(&format!("{} output", row(n))).await;
+        assert_eq!(value(1).await, "4");
+        let before = standing(page).await;
+        // By the keyboard: the second button of the row is one more.
+        let more = page.wait_for(&format!("{} button:last-of-type", row(1))).await;
+        more.send_keys(Key::Enter).await.expect("the button takes keys");
+        let more = standing_after(page, &before).await;
+        assert_eq!(value(1).await, "5");
+        let partitions: u32 = value(2).await.parse().expect("a number");
+        page.click(&format!("{} button:last-of-type", row(2))).await;
+        let grown = standing_after(page, &more).await;
+        assert_eq!(value(2).await, (partitions + 1).to_string());
+        page.click(&format!("{} button:first-of-type", row(1))).await;
+        let less = standing_after(page, &grown).await;
+        assert_eq!(value(1).await, "4 / 5");
+        let why = page.text(&format!("{} p", row(2))).await;
+        assert!(why.contains("only grow"), "{why}");
+        page.wait_until(
+            "location.hash.includes('consumer.count=5') && /[?&]f=/.test(location.hash)",
+        )
+        .await;
+        page.reload().await;
+        assert_eq!(standing(page).await, less, "after {}", page.address().await);
+        page.assert_quiet().await;
+    });
+}
