@@ -5,12 +5,10 @@
 
 pub mod actor;
 pub mod broker;
-mod broker_fact;
 pub mod cause;
 pub mod channel;
 pub mod command;
 pub mod fact;
-mod fact_words;
 pub mod ground;
 pub mod group;
 pub mod guarantee;

@@ -7,14 +7,17 @@
 //! queue, a worker. A fact changes the number of holders as [`Fact::holders`] says; a message that
 //! nobody holds any more and that was not delivered is lost.
 
+mod broker;
+mod words;
+
 use crate::kernel::{Digest, SimTime};
-pub use crate::model::broker_fact::Resource;
 pub use crate::model::cause::{Cause, Why};
 use crate::model::command::Node;
 use crate::model::group::GroupState;
 use crate::model::log::TxnEnd;
 use crate::model::message::{ActorId, ChannelId, MsgId};
 use crate::model::tcp::{Errno, Gauges, Hold, Segment, TimerKind};
+pub use broker::Resource;
 
 /// Something an observer could have seen at an instant.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
