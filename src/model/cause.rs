@@ -48,6 +48,16 @@ pub enum Why {
     Incomplete,
     /// The log did not take its batch.
     NotTaken,
+    /// QoS 0, and there is no connection.
+    NotConnected,
+    /// Nobody subscribes to its topic.
+    Unwanted,
+    /// A later retained message of its topic took its place before anybody got it.
+    Replaced,
+    /// The session that held it is over.
+    SessionOver,
+    /// A message of its packet number is here already.
+    KnownNumber,
 }
 
 impl Why {
@@ -90,6 +100,16 @@ impl Why {
                 Text { en: "the rest of its batch is missing", zh: "所在批次不完整" }
             }
             Why::NotTaken => Text { en: "the log did not take it", zh: "日志未接收" },
+            Why::NotConnected => Text { en: "there was no connection", zh: "没有连接" },
+            Why::Unwanted => Text { en: "nobody subscribes to it", zh: "无人订阅" },
+            Why::Replaced => Text {
+                en: "replaced by a later one of its topic",
+                zh: "被同主题的新消息取代",
+            },
+            Why::SessionOver => Text { en: "its session is over", zh: "会话已结束" },
+            Why::KnownNumber => {
+                Text { en: "its packet number was known", zh: "该报文标识已收到过" }
+            }
         }
     }
 }
@@ -176,7 +196,8 @@ pub enum Cause {
     Alarm,
     /// Log: its batch waits for company (`linger.ms`).
     Linger,
-    /// Log: its batch is ready, and too many requests are on their way.
+    /// Log: its batch is ready, and too many requests are on their way. MQTT: too many messages are
+    /// not answered.
     InFlight,
     /// Log: it has arrived, and the rest of its batch has not.
     BatchRest,
@@ -192,11 +213,15 @@ pub enum Cause {
     PollWait,
     /// No simulation: an article claims that it takes so long.
     Claim,
+    /// MQTT: who is to get it is not connected.
+    Away,
+    /// MQTT: it came with QoS 2, and its sender has not released it yet.
+    Unreleased,
 }
 
 impl Cause {
     /// Every cause, in the order of the stacked chart from below.
-    pub const ALL: [Cause; 47] = [
+    pub const ALL: [Cause; 49] = [
         Cause::Sender,
         Cause::BackPressure,
         Cause::Retry,
@@ -244,6 +269,8 @@ impl Cause {
         Cause::FetchWait,
         Cause::PollWait,
         Cause::Claim,
+        Cause::Away,
+        Cause::Unreleased,
     ];
 
     /// How many there are.
@@ -304,6 +331,8 @@ impl Cause {
             Cause::FetchWait => "fetch-wait",
             Cause::PollWait => "poll-wait",
             Cause::Claim => "claim",
+            Cause::Away => "away",
+            Cause::Unreleased => "unreleased",
         }
     }
 
@@ -349,7 +378,7 @@ impl Cause {
             Cause::Disk => Text { en: "writing to disk", zh: "写入磁盘" },
             Cause::Alarm => Text { en: "broker's alarm", zh: "代理资源告警" },
             Cause::Linger => Text { en: "batch lingers", zh: "批次等待凑齐" },
-            Cause::InFlight => Text { en: "in-flight limit", zh: "在途请求已满" },
+            Cause::InFlight => Text { en: "in-flight limit", zh: "在途数已达上限" },
             Cause::BatchRest => Text { en: "rest of its batch", zh: "等待批次其余部分" },
             Cause::Replication => Text { en: "replication", zh: "等待副本同步" },
             Cause::Invisible => Text { en: "too few in sync", zh: "同步副本不足" },
@@ -357,6 +386,8 @@ impl Cause {
             Cause::FetchWait => Text { en: "fetch waits for more", zh: "拉取等待凑足" },
             Cause::PollWait => Text { en: "waiting for a poll", zh: "等待下次轮询" },
             Cause::Claim => Text { en: "claim (not simulated)", zh: "声称值（非仿真）" },
+            Cause::Away => Text { en: "receiver not connected", zh: "接收方未连接" },
+            Cause::Unreleased => Text { en: "QoS 2 handshake", zh: "QoS 2 握手" },
         }
     }
 }

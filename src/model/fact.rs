@@ -156,6 +156,11 @@ pub enum Fact {
     Committed { at: ActorId, group: u8, partition: u8, offset: u64 },
     /// A commit came from a member that has lost its place.
     CommitRefused { at: ActorId, by: ActorId, partition: u8, offset: u64 },
+    /// A client of the MQTT broker `at` connected (`is_there`) or is gone; `is_kept`: its session
+    /// goes on.
+    SessionTurned { at: ActorId, by: ActorId, is_there: bool, is_kept: bool },
+    /// The broker `at` keeps `msg` for who subscribes later; `waits`: nobody has got it yet.
+    Retained { msg: MsgId, at: ActorId, waits: bool },
 }
 
 /// Why a wire lost a packet.
@@ -213,6 +218,7 @@ impl Fact {
             | Fact::Spent { msg, .. }
             | Fact::Routed { msg, .. }
             | Fact::Audited { msg, .. }
+            | Fact::Retained { msg, .. }
             | Fact::Excused { msg, .. } => Some(msg),
             _ => None,
         }

@@ -227,6 +227,9 @@ impl Cards<'_, '_> {
             }
             [] => match &card.body {
                 Body::Worker { member: Some(member), .. } => member_words(member, lang),
+                Body::Worker { note: Some(note), .. } => {
+                    (note.get(lang).to_string(), note.get(lang).to_string())
+                }
                 _ => (IDLE.get(lang).to_string(), IDLE.get(lang).to_string()),
             },
             [work] if workers == 1 => {
