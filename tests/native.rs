@@ -18,6 +18,7 @@ mod links;
 mod log_presets;
 mod log_properties;
 mod log_worlds;
+mod mqtt_presets;
 mod mqtt_worlds;
 mod others_properties;
 mod preset_stories;
