@@ -19,6 +19,8 @@ mod log_presets;
 mod log_properties;
 mod log_worlds;
 mod members;
+mod mqtt_presets;
+mod mqtt_worlds;
 mod others_properties;
 mod preset_stories;
 mod presets;

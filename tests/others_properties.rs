@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use inflight::kernel::{SimSpan, SimTime};
-use inflight::model::mqtt::{self, FromClient, Mqtt, Publish, Qos, ToClient};
+use inflight::model::mqtt::{self, ClientNo, FromClient, Mqtt, Publish, Qos, ToClient, clones};
 use inflight::model::nats::{self, ConsumerConfig, JetStream, Retention, Stored, StreamConfig};
 use inflight::model::redis::{
     self, AutoClaim, Block, Command, EntryId, Pending, ReadFrom, ReadGroup, Redis, Reply, Side,
@@ -265,10 +265,10 @@ proptest! {
         let mut broker = Mqtt::new();
         let mut client = Receiver::default();
         let mut out = Vec::new();
-        broker.connect("p".into(), true, &mut out);
-        broker.connect("b".into(), false, &mut out);
+        broker.connect(P, true, &mut out);
+        broker.connect(B, false, &mut out);
         let filters = vec![("t".into(), Qos::ExactlyOnce)];
-        broker.on_message(&"b".into(), FromClient::Subscribe(1, filters), &mut out);
+        broker.on_message(B, FromClient::Subscribe(1, filters), &mut clones, &mut out);
         client.take(&mut out);
         let mut sent: BTreeMap<u16, Qos> = BTreeMap::new();
         for (index, (kind, exactly)) in acts.into_iter().enumerate() {
@@ -280,18 +280,18 @@ proptest! {
                     let payload = mid.to_string().as_str().into();
                     let topic = "t".into();
                     let publish = Publish { topic, payload, qos, dup: false, retain: false, mid };
-                    broker.on_message(&"p".into(), FromClient::Publish(publish), &mut out);
-                    broker.on_message(&"p".into(), FromClient::PubRel(mid), &mut out);
+                    broker.on_message(P, FromClient::Publish(publish), &mut clones, &mut out);
+                    broker.on_message(P, FromClient::PubRel(mid), &mut clones, &mut out);
                 }
-                3 => broker.disconnect(&"b".into()),
+                3 => broker.disconnect(B, &mut out),
                 4 => {
-                    broker.connect("b".into(), false, &mut out);
+                    broker.connect(B, false, &mut out);
                 }
                 _ => client.answer(&mut broker, &mut out),
             }
             client.take(&mut out);
         }
-        broker.connect("b".into(), false, &mut out);
+        broker.connect(B, false, &mut out);
         client.take(&mut out);
         while !client.unanswered.is_empty() {
             client.answer(&mut broker, &mut out);
@@ -304,6 +304,10 @@ proptest! {
         }
     }
 }
+
+/// Who publishes, and who subscribes.
+const P: ClientNo = ClientNo(1);
+const B: ClientNo = ClientNo(2);
 
 /// A subscriber that answers when it is told to, and forgets unanswered packets never.
 #[derive(Default)]
@@ -318,7 +322,7 @@ impl Receiver {
     fn take(&mut self, out: &mut Vec<mqtt::Effect>) {
         for effect in out.drain(..) {
             match effect {
-                mqtt::Effect::Send(to, ToClient::Publish(message)) if &*to == "b" => {
+                mqtt::Effect::Send(to, ToClient::Publish(message)) if to == B => {
                     let is_once = message.qos == Qos::ExactlyOnce;
                     let answer = if is_once { FromClient::PubRec } else { FromClient::PubAck };
                     if !is_once || self.known.insert(message.mid) {
@@ -326,7 +330,7 @@ impl Receiver {
                     }
                     self.push(answer(message.mid));
                 }
-                mqtt::Effect::Send(to, ToClient::PubRel(mid)) if &*to == "b" => {
+                mqtt::Effect::Send(to, ToClient::PubRel(mid)) if to == B => {
                     self.known.remove(&mid);
                     self.push(FromClient::PubComp(mid));
                 }
@@ -345,7 +349,7 @@ impl Receiver {
     fn answer(&mut self, broker: &mut Mqtt, out: &mut Vec<mqtt::Effect>) {
         if !self.unanswered.is_empty() {
             let answer = self.unanswered.remove(0);
-            broker.on_message(&"b".into(), answer, out);
+            broker.on_message(B, answer, &mut clones, out);
         }
     }
 }

@@ -248,6 +248,11 @@ fn fact_cells(fact: &Fact, scenario: &Scenario) -> (&'static str, Option<Node>, 
                 key.map(|s| format!("param={}", s.spec.key)).unwrap_or_default(),
             )
         }
+        Fact::SessionTurned { at, by, is_there, is_kept } => {
+            let by = scenario.id_of(Node::Actor(by));
+            ("session", actor(at), format!("by={by} there={is_there} kept={is_kept}"))
+        }
+        Fact::Retained { at, waits, .. } => ("retained", actor(at), format!("waits={waits}")),
         _ => tcp_cells(fact),
     }
 }

@@ -50,6 +50,16 @@ pub enum Why {
     NotTaken,
     /// Its transaction was aborted.
     Aborted,
+    /// QoS 0, and there is no connection.
+    NotConnected,
+    /// Nobody subscribes to its topic.
+    Unwanted,
+    /// A later retained message of its topic took its place before anybody got it.
+    Replaced,
+    /// The session that held it is over.
+    SessionOver,
+    /// A message of its packet number is here already.
+    KnownNumber,
 }
 
 impl Why {
@@ -93,6 +103,16 @@ impl Why {
             }
             Why::NotTaken => Text { en: "the log did not take it", zh: "日志未接收" },
             Why::Aborted => Text { en: "its transaction was aborted", zh: "所在事务已中止" },
+            Why::NotConnected => Text { en: "there was no connection", zh: "没有连接" },
+            Why::Unwanted => Text { en: "nobody subscribes to it", zh: "无人订阅" },
+            Why::Replaced => Text {
+                en: "replaced by a later one of its topic",
+                zh: "被同主题的新消息取代",
+            },
+            Why::SessionOver => Text { en: "its session is over", zh: "会话已结束" },
+            Why::KnownNumber => {
+                Text { en: "its packet number was known", zh: "该报文标识已收到过" }
+            }
         }
     }
 }
@@ -179,7 +199,8 @@ pub enum Cause {
     Alarm,
     /// Log: its batch waits for company (`linger.ms`).
     Linger,
-    /// Log: its batch is ready, and too many requests are on their way.
+    /// Log: its batch is ready, and too many requests are on their way. MQTT: too many messages are
+    /// not answered.
     InFlight,
     /// Log: it has arrived, and the rest of its batch has not.
     BatchRest,
@@ -197,11 +218,15 @@ pub enum Cause {
     Claim,
     /// Log: a transaction that stands before it has not ended.
     OpenTransaction,
+    /// MQTT: who is to get it is not connected.
+    Away,
+    /// MQTT: it came with QoS 2, and its sender has not released it yet.
+    Unreleased,
 }
 
 impl Cause {
     /// Every cause, in the order of the stacked chart from below.
-    pub const ALL: [Cause; 48] = [
+    pub const ALL: [Cause; 50] = [
         Cause::Sender,
         Cause::BackPressure,
         Cause::Retry,
@@ -250,6 +275,8 @@ impl Cause {
         Cause::PollWait,
         Cause::Claim,
         Cause::OpenTransaction,
+        Cause::Away,
+        Cause::Unreleased,
     ];
 
     /// How many there are.
@@ -311,6 +338,8 @@ impl Cause {
             Cause::PollWait => "poll-wait",
             Cause::OpenTransaction => "open-transaction",
             Cause::Claim => "claim",
+            Cause::Away => "away",
+            Cause::Unreleased => "unreleased",
         }
     }
 
@@ -356,7 +385,7 @@ impl Cause {
             Cause::Disk => Text { en: "writing to disk", zh: "写入磁盘" },
             Cause::Alarm => Text { en: "broker's alarm", zh: "代理资源告警" },
             Cause::Linger => Text { en: "batch lingers", zh: "批次等待凑齐" },
-            Cause::InFlight => Text { en: "in-flight limit", zh: "在途请求已满" },
+            Cause::InFlight => Text { en: "in-flight limit", zh: "在途数已达上限" },
             Cause::BatchRest => Text { en: "rest of its batch", zh: "等待批次其余部分" },
             Cause::Replication => Text { en: "replication", zh: "等待副本同步" },
             Cause::Invisible => Text { en: "too few in sync", zh: "同步副本不足" },
@@ -365,6 +394,8 @@ impl Cause {
             Cause::PollWait => Text { en: "waiting for a poll", zh: "等待下次轮询" },
             Cause::OpenTransaction => Text { en: "open transaction", zh: "事务未结束" },
             Cause::Claim => Text { en: "claim (not simulated)", zh: "声称值（非仿真）" },
+            Cause::Away => Text { en: "receiver not connected", zh: "接收方未连接" },
+            Cause::Unreleased => Text { en: "QoS 2 handshake", zh: "QoS 2 握手" },
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::kernel::SimTime;
 use crate::model::log_parcel::LogParcel;
+use crate::model::mqtt_parcel::MqttParcel;
 
 /// An actor's place in the world, in document order.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
@@ -194,6 +195,8 @@ pub enum Parcel {
     },
     /// What clients of a log broker and the broker say to each other.
     Log(LogParcel),
+    /// What clients of an MQTT broker and the broker say to each other.
+    Mqtt(MqttParcel),
     /// The other end is gone: its process died.
     Closed,
     /// The other end is there again: its process started anew.
@@ -210,6 +213,7 @@ impl Parcel {
             | Parcel::Request { message }
             | Parcel::Reply { message } => Some(message),
             Parcel::Log(parcel) => parcel.message(),
+            Parcel::Mqtt(parcel) => parcel.packet.message(),
             Parcel::Confirm { .. }
             | Parcel::Subscribe { .. }
             | Parcel::Cancel
@@ -227,19 +231,26 @@ impl Parcel {
             Parcel::Confirm { msg, .. } | Parcel::Ack { msg, .. } | Parcel::Reject { msg, .. } => {
                 Some(*msg)
             }
+            Parcel::Mqtt(parcel) => parcel.packet.about(),
             _ => self.message().map(|m| m.id),
         }
     }
 
     /// Whether it is about the connection itself: such a parcel is never lost alone.
     pub fn is_of_connection(&self) -> bool {
-        matches!(self, Parcel::Subscribe { .. } | Parcel::Cancel | Parcel::Closed | Parcel::Opened)
+        match self {
+            Parcel::Subscribe { .. } | Parcel::Cancel | Parcel::Closed | Parcel::Opened => true,
+            Parcel::Mqtt(parcel) => parcel.packet.is_of_connection(),
+            _ => false,
+        }
     }
 
     /// Its length on the channel in bytes, framing included.
     pub fn bytes(&self) -> u64 {
-        if let Parcel::Log(parcel) = self {
-            return parcel.bytes();
+        match self {
+            Parcel::Log(parcel) => return parcel.bytes(),
+            Parcel::Mqtt(parcel) => return parcel.packet.bytes(),
+            _ => {}
         }
         match self.message() {
             Some(message) => u64::from(message.bytes) + u64::from(FRAMING_BYTES),

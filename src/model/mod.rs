@@ -17,6 +17,7 @@ pub mod log;
 pub mod log_parcel;
 pub mod message;
 pub mod mqtt;
+pub mod mqtt_parcel;
 pub mod nats;
 pub mod redis;
 pub mod spread;

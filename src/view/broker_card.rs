@@ -1,17 +1,18 @@
 //! The queue broker's card: queues with their cells, and below what consumers hold.
 
 use crate::model::ActorId;
-use crate::param::Text;
+use crate::param::{Lang, Text};
 
 use super::Chosen;
 use super::cards::Cards;
 use super::cells::{RowStyle, row, void};
 use super::draw::{Anchor, Rect, bold, plain, pt};
-use super::frame::{Card, Held, Life, Queue};
+use super::frame::{Card, Held, Life, Queue, QueueName};
 use super::numbers::{count, span};
 use super::tokens::Token;
 use super::wiring::Wiring;
 use super::wiring_card::{self, ready_text};
+use super::words::Cast;
 
 const CRASHED_AGO: Text = Text::new("crashed {0} ago", "{0} 前崩溃");
 const CRASHED: Text = Text::new("crashed", "已崩溃");
@@ -61,7 +62,8 @@ impl Cards<'_, '_> {
             self.pen.first(at, Anchor::End, face, room - used, &[&text]);
         } else if let ([queue], false) = (queues, self.turned || small_card) {
             let face = plain(12.0, Token::Ink2);
-            self.pen.first(at, Anchor::End, face, room - used, &[&queue.name]);
+            let name = queue_name(queue, self.cast, self.lang());
+            self.pen.first(at, Anchor::End, face, room - used, &[&name]);
         } else if let [queue] = queues {
             let text = self.say(READY_N, &[&count(queue.ready.total)]);
             let face = plain(12.0, Token::Ink2);
@@ -105,7 +107,11 @@ impl Cards<'_, '_> {
         if head {
             let mut x = at.x;
             let lang = self.lang();
-            let label = if n == 1 { READY.get(lang).to_string() } else { queue.name.clone() };
+            let label = if n == 1 {
+                READY.get(lang).to_string()
+            } else {
+                queue_name(queue, self.cast, self.lang())
+            };
             let (face, strong) = (plain(12.0, Token::Ink2), bold(12.0, Token::Ink));
             let base = y + 18.0;
             x += self.pen.write(pt(x, base), Anchor::Start, face, &label) + 10.0;
@@ -123,8 +129,12 @@ impl Cards<'_, '_> {
         } else if 1 < n {
             // Several queues: the name before the cells, the number behind.
             let face = plain(11.0, Token::Ink2);
-            let name =
-                self.pen.first(pt(at.x, y + 15.0), Anchor::Start, face, 64.0, &[&queue.name]);
+            let (name, short) = (
+                queue_name(queue, self.cast, self.lang()),
+                short_name(queue, self.cast, self.lang()),
+            );
+            let at_name = pt(at.x, y + 15.0);
+            let name = self.pen.first(at_name, Anchor::Start, face, 64.0, &[&name, &short]);
             let strong = bold(12.0, Token::Ink);
             let used = self.pen.write(pt(at.right(), y + 15.0), Anchor::End, strong, ready);
             let left = if 0.0 < name { 70.0 } else { 0.0 };
@@ -214,5 +224,22 @@ impl Cards<'_, '_> {
             }
             self.pen.scene.hit(column, Chosen::Actor(one.by));
         }
+    }
+}
+
+/// What a queue is called.
+pub(super) fn queue_name(queue: &Queue, cast: &Cast, lang: Lang) -> String {
+    match &queue.name {
+        QueueName::Own(name) => name.clone(),
+        QueueName::Actor(actor) => cast.name(*actor, lang).to_string(),
+        QueueName::Text(text) => text.get(lang).to_string(),
+    }
+}
+
+/// The same in little room.
+fn short_name(queue: &Queue, cast: &Cast, lang: Lang) -> String {
+    match &queue.name {
+        QueueName::Actor(actor) => cast.shorts[actor.index()].clone(),
+        _ => queue_name(queue, cast, lang),
     }
 }

@@ -21,8 +21,6 @@ const WORKS_ON: Text = Text::new("works on {0}", "正在处理 {0}");
 const WORKS_ON_SHORT: Text = Text::new("{0}", "处理 {0}");
 const BUSY_OF: Text = Text::new("busy: {0} of {1}", "忙碌 {0}/{1}");
 const IDLE: Text = Text::new("idle", "空闲");
-const CANCELLED: Text = Text::new("not subscribed", "未订阅");
-const CANCELLED_SHORT: Text = Text::new("cancelled", "未订阅");
 const BACK_PRESSURE: Text = Text::new("next place is full: {0}", "下一站已满：{0}");
 const PAUSED: Text = Text::new("paused", "已暂停");
 const CRASHED_AGO: Text = Text::new("crashed {0} ago", "{0} 前崩溃");
@@ -229,8 +227,8 @@ impl Cards<'_, '_> {
             }
             [] => match &card.body {
                 Body::Worker { member: Some(member), .. } => member_words(member, lang),
-                Body::Worker { is_cancelled: true, .. } => {
-                    (CANCELLED.get(lang).to_string(), CANCELLED_SHORT.get(lang).to_string())
+                Body::Worker { note: Some((long, short)), .. } => {
+                    (long.get(lang).to_string(), short.get(lang).to_string())
                 }
                 _ => (IDLE.get(lang).to_string(), IDLE.get(lang).to_string()),
             },

@@ -47,6 +47,8 @@ pub const fn fill_of(cause: Cause) -> (Token, Pattern) {
         Cause::Disk => (Token::CauseBrokerQueue, Pattern::Lines),
         Cause::Alarm => (Token::CauseBrokerQueue, Pattern::Dots),
         Cause::Claim => (Token::CauseProcessing, Pattern::Dots),
+        Cause::Away => (Token::CauseRebalance, Pattern::Lines),
+        Cause::Unreleased => (Token::CauseDelayedAck, Pattern::Lines),
         Cause::Linger => (Token::CauseNagle, Pattern::Lines),
         Cause::InFlight => (Token::CauseWindow, Pattern::Lines),
         Cause::BatchRest => (Token::CauseHeadOfLine, Pattern::Dots),

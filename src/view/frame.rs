@@ -13,8 +13,9 @@ use crate::model::channel::ideal::{Flying, LaneState};
 use crate::model::ground::Lane;
 use crate::model::log_parcel::LogParcel;
 use crate::model::message::Parcel;
+use crate::model::mqtt_parcel::MqttPacket;
 use crate::model::{ActorId, ChannelId, Command, Fact, MsgId};
-use crate::param::{Amount, BitRate, Rate};
+use crate::param::{Amount, BitRate, Rate, Text};
 use crate::world::World;
 use crate::world::arena::{ActorNode, ActorState};
 
@@ -22,6 +23,7 @@ use super::board::Board;
 use super::draw::Glyph;
 use super::ends::{End, Script};
 use super::frame_log::{Logs, Membership, log_body, log_consumer_body, log_producer_body};
+use super::frame_mqtt::{mqtt_body, publisher_body, subscriber_body};
 use super::frame_tcp::{boards_of, ends_of, profile_of, script_of};
 use super::wiring::{self, Wiring};
 
@@ -37,6 +39,9 @@ const MANY_ON_LANE: usize = 400;
 const FLOW_ON_LANE: usize = 12_000;
 /// Most that wait in line at an end of a channel and are drawn.
 const IN_LINE: usize = 16;
+/// What a consumer without a subscription says, and in short.
+const CANCELLED: (Text, Text) =
+    (Text::new("not subscribed", "未订阅"), Text::new("cancelled", "未订阅"));
 
 /// One instant.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -161,8 +166,8 @@ pub enum Body {
         slow_ppm: u32,
         /// Its place in the group of a log broker.
         member: Option<Membership>,
-        /// It has cancelled its subscription.
-        is_cancelled: bool,
+        /// What it says when it is idle, if that is not enough; and in short.
+        note: Option<(Text, Text)>,
     },
     /// A log broker.
     Log(Logs),
@@ -185,11 +190,22 @@ pub enum Body {
 #[derive(Clone, PartialEq, Debug)]
 pub struct Queue {
     /// Its name.
-    pub name: String,
+    pub name: QueueName,
     /// What is ready, the head first.
     pub ready: Row,
     /// How many fit, unless there is no limit.
     pub capacity: Option<u32>,
+}
+
+/// What a queue is called.
+#[derive(Clone, PartialEq, Debug)]
+pub enum QueueName {
+    /// As the document has it.
+    Own(String),
+    /// It is that client's.
+    Actor(ActorId),
+    /// As the page has it.
+    Text(Text),
 }
 
 /// What a consumer holds of a broker's messages.
@@ -364,6 +380,12 @@ fn sign(parcel: &Parcel) -> Option<(Glyph, MsgId)> {
                 Glyph::Flight
             }
         }
+        Parcel::Mqtt(parcel) => match parcel.packet {
+            MqttPacket::Publish { dup: true, .. } => Glyph::Again,
+            MqttPacket::Publish { .. } => Glyph::Flight,
+            MqttPacket::Answer { .. } => Glyph::Ack,
+            _ => return None,
+        },
         // Requests and answers without records are not drawn: they speak of no message.
         Parcel::Log(_) | Parcel::Subscribe { .. } | Parcel::Get { .. } => return None,
         Parcel::Opened | Parcel::Closed | Parcel::Cancel => return None,
@@ -404,36 +426,45 @@ fn card(world: &World, n: usize, node: &ActorNode) -> Card {
         Actor::Producer(producer) => producer_body(world, producer),
         Actor::Broker(broker) => broker_body(world, node, broker),
         Actor::Consumer(consumer) => {
-            let is_cancelled = !consumer.params.joined;
-            worker_body(now, &consumer.workers, &consumer.outgoing, is_cancelled)
+            let note = (!consumer.params.joined).then_some(CANCELLED);
+            worker_body(now, &consumer.workers, &consumer.outgoing, note)
         }
         Actor::Responder(responder) => {
-            worker_body(now, &responder.workers, &Default::default(), false)
+            worker_body(now, &responder.workers, &Default::default(), None)
         }
         Actor::Requester(requester) => requester_body(now, requester),
         Actor::Script(script) => Body::Script(script_of(now, script)),
         Actor::LogProducer(producer) => log_producer_body(world, producer),
         Actor::LogBroker(broker) => log_body(node, broker),
         Actor::LogConsumer(consumer) => log_consumer_body(now, consumer),
+        Actor::MqttPublisher(publisher) => publisher_body(world, publisher),
+        Actor::MqttBroker(broker) => mqtt_body(world, node, broker),
+        Actor::MqttSubscriber(subscriber) => subscriber_body(now, subscriber),
     };
     Card { life, body, ends: ends_of(world, node), profile: profile_of(world, node) }
 }
 
+/// The next message of a producer: its number, time to it, share of the gap that has passed.
+pub(super) fn next_message(
+    world: &World,
+    next_at: Option<SimTime>,
+    rate: Rate,
+) -> Option<(MsgId, SimSpan, f32)> {
+    let at = next_at.filter(|&at| at != SimTime::MAX)?;
+    let left = at.since(world.now());
+    // How far the clock has run is measured by the mean gap; the real one is drawn anew.
+    let gap = rate.interval().unwrap_or(left).max(left);
+    let passed = 1.0 - left.as_ns() as f64 / gap.as_ns().max(1) as f64;
+    Some((MsgId(world.ground.newest.0 + 1), left, passed as f32))
+}
+
 fn producer_body(world: &World, producer: &Producer) -> Body {
-    let now = world.now();
-    let next = producer.next_at.filter(|&at| at != SimTime::MAX).map(|at| {
-        let left = at.since(now);
-        // How far the clock has run is measured by the mean gap; the real one is drawn anew.
-        let gap = producer.params.rate.interval().unwrap_or(left).max(left);
-        let passed = 1.0 - left.as_ns() as f64 / gap.as_ns().max(1) as f64;
-        (MsgId(world.ground.newest.0 + 1), left, passed as f32)
-    });
     let outboxes = || producer.outlets.iter().flat_map(|outlet| &outlet.outbox);
     let cells = outboxes().map(|m| Cell { msg: m.id, glyph: Glyph::New });
     Body::Producer {
         rate: producer.params.rate,
         arrivals: producer.params.arrivals,
-        next,
+        next: next_message(world, producer.next_at, producer.params.rate),
         outbox: Row::of(outboxes().count() as u64, cells),
         unconfirmed: producer.outlets.iter().map(|outlet| outlet.unconfirmed.len() as u64).sum(),
         blocked: producer.outlets.iter().any(|outlet| outlet.blocked),
@@ -450,7 +481,7 @@ fn broker_body(world: &World, node: &ActorNode, broker: &BrokerActor) -> Body {
         let queue = broker.broker.queue(id?)?;
         let ready = queue.ready().map(|entry| cell(entry.message.id, entry.redelivered));
         Some(Queue {
-            name: name.clone(),
+            name: QueueName::Own(name.clone()),
             ready: Row::of(u64::from(queue.n_ready()), ready),
             capacity: (capacity != Amount::UNLIMITED).then_some(capacity.0),
         })
@@ -484,11 +515,11 @@ fn broker_body(world: &World, node: &ActorNode, broker: &BrokerActor) -> Body {
     }
 }
 
-fn worker_body(
+pub(super) fn worker_body(
     now: SimTime,
     workers: &Workers,
     outgoing: &std::collections::VecDeque<Job>,
-    is_cancelled: bool,
+    note: Option<(Text, Text)>,
 ) -> Body {
     let cell = |job: &Job| Cell {
         msg: job.message.id,
@@ -501,7 +532,7 @@ fn worker_body(
         outgoing: Row::of(outgoing.len() as u64, outgoing.iter().map(cell)),
         slow_ppm: workers.slow_ppm,
         member: None,
-        is_cancelled,
+        note,
     }
 }
 

@@ -9,7 +9,7 @@ use crate::world::World;
 use crate::world::arena::ActorNode;
 
 use super::draw::Glyph;
-use super::frame::{Body, Cell, Row, works_of};
+use super::frame::{Body, Cell, Row, next_message, works_of};
 use crate::kernel::SimTime;
 use crate::model::MsgId;
 
@@ -212,18 +212,11 @@ pub(super) fn log_consumer_body(now: SimTime, consumer: &LogConsumer) -> Body {
             owned: consumer.readings.iter().map(|reading| reading.partition).collect(),
             phase: consumer.member.as_ref().map(|member| member.gauges().phase),
         }),
-        is_cancelled: false,
+        note: None,
     }
 }
 
 pub(super) fn log_producer_body(world: &World, producer: &LogProducer) -> Body {
-    let now = world.now();
-    let next = producer.next_at.filter(|&at| at != SimTime::MAX).map(|at| {
-        let left = at.since(now);
-        let gap = producer.params.rate.interval().unwrap_or(left).max(left);
-        let passed = 1.0 - left.as_ns() as f64 / gap.as_ns().max(1) as f64;
-        (MsgId(world.ground.newest.0 + 1), left, passed as f32)
-    });
     let waiting = producer.sender.accumulator();
     let later = producer.txn.iter().flat_map(|txn| &txn.waiting).map(|message| message.id);
     let all = waiting.records().map(|record| record.message.id).chain(later);
@@ -233,7 +226,7 @@ pub(super) fn log_producer_body(world: &World, producer: &LogProducer) -> Body {
     Body::Producer {
         rate: producer.params.rate,
         arrivals: producer.params.arrivals,
-        next,
+        next: next_message(world, producer.next_at, producer.params.rate),
         outbox: Row::of(u64::from(n_waiting), cells),
         unconfirmed: u64::from(producer.n_held - n_waiting.min(producer.n_held)),
         blocked: !producer.sender.has_room(),

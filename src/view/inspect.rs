@@ -260,9 +260,12 @@ impl Subject<'_> {
     fn worked_on(&self, msg: MsgId) -> Option<String> {
         for (index, node) in self.world.actors.iter().enumerate() {
             let workers = match &node.machine {
-                Actor::Consumer(consumer) => &consumer.workers,
-                Actor::Responder(responder) => &responder.workers,
-                _ => continue,
+                // What a log consumer polled is its batch, and told elsewhere.
+                Actor::LogConsumer(_) => continue,
+                machine => match machine.workers() {
+                    Some(workers) => workers,
+                    None => continue,
+                },
             };
             let name = self.name(Node::Actor(ActorId(index as u16)));
             let mut busy = workers.busy.iter().flatten();
@@ -370,16 +373,7 @@ impl Subject<'_> {
                         "它必须等待：下一站已满。",
                     );
                 }
-                match producer.next_at {
-                    Some(at) => {
-                        let within = numbers::span(at.since(self.now));
-                        self.pick(
-                            format!("It makes its next message in {within}."),
-                            format!("{within} 后生成下一条消息。"),
-                        )
-                    }
-                    None => self.pick("It has nothing more to send.", "它没有要发送的了。"),
-                }
+                self.makes_next(producer.next_at)
             }
             Actor::Broker(broker) => self.broker_says(broker),
             Actor::Consumer(consumer) => self.consumer_says(consumer),
@@ -388,6 +382,9 @@ impl Subject<'_> {
             Actor::LogProducer(producer) => self.log_producer(producer),
             Actor::LogBroker(broker) => self.log_broker(broker),
             Actor::LogConsumer(consumer) => self.log_consumer(consumer),
+            Actor::MqttPublisher(_) | Actor::MqttBroker(_) | Actor::MqttSubscriber(_) => {
+                self.mqtt_says(machine)
+            }
             Actor::Requester(requester) => {
                 use crate::model::actor::requester::Client;
                 let waits = |client: &&Client| matches!(client, Client::Waiting { .. });
@@ -397,6 +394,20 @@ impl Subject<'_> {
                     format!("{n} 个客户端在等应答。"),
                 )
             }
+        }
+    }
+
+    /// When a producer makes its next message.
+    pub(super) fn makes_next(&self, next_at: Option<SimTime>) -> String {
+        match next_at {
+            Some(at) => {
+                let within = numbers::span(at.since(self.now));
+                self.pick(
+                    format!("It makes its next message in {within}."),
+                    format!("{within} 后生成下一条消息。"),
+                )
+            }
+            None => self.pick("It has nothing more to send.", "它没有要发送的了。"),
         }
     }
 
@@ -508,8 +519,13 @@ fn actor_actions(id: ActorId, state: ActorState, machine: &Actor) -> Vec<Action>
     let mut actions = Vec::new();
     match state {
         ActorState::Up => {
-            let sends =
-                matches!(machine, Actor::Producer(_) | Actor::Requester(_) | Actor::LogProducer(_));
+            let sends = matches!(
+                machine,
+                Actor::Producer(_)
+                    | Actor::Requester(_)
+                    | Actor::LogProducer(_)
+                    | Actor::MqttPublisher(_)
+            );
             if sends {
                 actions.push(act(SEND, Command::Send { actor: id }));
             }

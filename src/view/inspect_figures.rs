@@ -40,6 +40,9 @@ impl Subject<'_> {
             Actor::LogProducer(_) | Actor::LogBroker(_) | Actor::LogConsumer(_) => {
                 return self.log_figures(machine);
             }
+            Actor::MqttPublisher(_) | Actor::MqttBroker(_) | Actor::MqttSubscriber(_) => {
+                return self.mqtt_figures(machine);
+            }
         }
         figures
     }

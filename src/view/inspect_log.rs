@@ -38,16 +38,7 @@ impl Subject<'_> {
             }
             Some(Stage::Open) | None => {}
         }
-        match producer.next_at {
-            Some(at) => {
-                let within = numbers::span(at.since(self.now));
-                self.pick(
-                    format!("It makes its next message in {within}."),
-                    format!("{within} 后生成下一条消息。"),
-                )
-            }
-            None => self.pick("It has nothing more to send.", "它没有要发送的了。"),
-        }
+        self.makes_next(producer.next_at)
     }
 
     pub(super) fn log_broker(&self, actor: &LogBrokerActor) -> String {

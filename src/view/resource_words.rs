@@ -10,7 +10,8 @@ use super::words::{Cast, Ink, Run, Sentence, number, part, sentence};
 /// How much a fact deserves to be told.
 pub fn rank(fact: &Fact) -> u8 {
     match fact {
-        Fact::Alarm { .. } => 8,
+        Fact::Alarm { .. } | Fact::SessionTurned { .. } => 8,
+        Fact::Retained { .. } => 2,
         Fact::Denied { .. } => 7,
         Fact::Synced { .. } | Fact::Audited { .. } => 2,
         Fact::Routed { .. } => 1,
@@ -68,6 +69,44 @@ pub fn tell(fact: &Fact, cast: &Cast, lang: Lang) -> Sentence {
         Fact::Synced { at } => {
             say("The disk of {0} has everything now.", "{0}的磁盘已写入全部内容。", &[actor(at)])
         }
+        _ => tell_session(fact, cast, lang),
+    }
+}
+
+/// A fact of an MQTT broker in a sentence.
+fn tell_session(fact: &Fact, cast: &Cast, lang: Lang) -> Sentence {
+    let actor = |id| cast.actor(id, lang);
+    let say = |en, zh, parts: &[Run]| sentence(Text::new(en, zh), lang, parts);
+    match *fact {
+        Fact::SessionTurned { at, by, is_there, is_kept } => {
+            let parts = [actor(by), actor(at)];
+            match (is_there, is_kept) {
+                (true, true) => say(
+                    "{0} is back; {1} knows its session.",
+                    "{0}重新上线，{1}还留有其会话。",
+                    &parts,
+                ),
+                (true, false) => {
+                    say("{0} connects to {1} with a new session.", "{0}以新会话连接到{1}。", &parts)
+                }
+                (false, true) => {
+                    say("{0} is gone; {1} keeps its session.", "{0}离线，{1}保留其会话。", &parts)
+                }
+                (false, false) => {
+                    say("{0} is gone; {1} forgets its session.", "{0}离线，{1}清除其会话。", &parts)
+                }
+            }
+        }
+        Fact::Retained { msg, at, waits: true } => say(
+            "{1} keeps {0}: nobody subscribes to it yet.",
+            "{1}保留 {0}：暂时无人订阅。",
+            &[number(msg), actor(at)],
+        ),
+        Fact::Retained { msg, at, waits: false } => say(
+            "{1} keeps a copy of {0} for who subscribes later.",
+            "{1}为后来的订阅者保留 {0} 的副本。",
+            &[number(msg), actor(at)],
+        ),
         _ => tell_node(fact, cast, lang),
     }
 }

@@ -7,6 +7,7 @@ use crate::model::{ActorId, MsgId};
 use crate::param::{Lang, Param, Said, Text};
 
 use super::board::{self, Board};
+use super::broker_card::queue_name;
 use super::caption::Caption;
 use super::cards::Cards;
 use super::draw::{Anchor, Glyph, Pen, Point, Rect, Scene, Shape, bold, plain, pt};
@@ -421,9 +422,10 @@ pub fn twin(frame: &Frame, cast: &Cast, lang: Lang) -> Vec<TwinRow> {
         };
         let holds = match &card.body {
             Body::Broker { queues, .. } => {
-                let each = queues
-                    .iter()
-                    .map(|q| fill(QUEUE_HOLDS, lang, &[&q.name, &count(q.ready.total)]));
+                let each = queues.iter().map(|q| {
+                    let name = queue_name(q, cast, lang);
+                    fill(QUEUE_HOLDS, lang, &[&name, &count(q.ready.total)])
+                });
                 each.collect::<Vec<_>>().join("; ")
             }
             Body::Worker { works, buffer, .. } => {

@@ -2,6 +2,7 @@
 
 use crate::param::Text;
 
+use super::broker_card::queue_name;
 use super::cards::Cards;
 use super::cells::{RowStyle, row};
 use super::draw::{Anchor, Rect, Stroke, bold, plain, pt, stroke};
@@ -93,7 +94,8 @@ impl Cards<'_, '_> {
         let base = line.y + line.h / 2.0 + 4.0;
         let face = plain(11.0, Token::Ink2);
         let room = (line.w * 0.36).min(70.0);
-        let name = self.pen.first(pt(line.x, base), Anchor::Start, face, room, &[&queue.name]);
+        let name = queue_name(queue, self.cast, self.lang());
+        let name = self.pen.first(pt(line.x, base), Anchor::Start, face, room, &[&name]);
         let ready = ready_text(wiring.priorities.get(n).map_or(&[][..], |all| all), queue);
         let unacked = wiring.unacked.get(n).copied().unwrap_or(0);
         let mut used = 0.0;

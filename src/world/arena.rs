@@ -290,6 +290,27 @@ impl World {
             }
         }
         self.connect_log_brokers();
+        self.connect_mqtt_brokers();
+    }
+
+    /// So does an MQTT broker; who is connected then has its session.
+    fn connect_mqtt_brokers(&mut self) {
+        for n in 0..self.actors.len() {
+            if !matches!(self.actors[n].machine, Actor::MqttBroker(_)) {
+                continue;
+            }
+            for place in 0..self.actors[n].seat.ports.len() {
+                let peer = self.actors[n].seat.ports[place].peer;
+                let client = match &self.actors[peer.index()].machine {
+                    Actor::MqttPublisher(publisher) => publisher.client(),
+                    Actor::MqttSubscriber(subscriber) => subscriber.client(),
+                    _ => continue,
+                };
+                if let Actor::MqttBroker(broker) = &mut self.actors[n].machine {
+                    broker.attach(client);
+                }
+            }
+        }
     }
 
     /// A log broker knows its clients, and they its topic, before the clock starts.

@@ -267,16 +267,23 @@ fn queues(scenario: &Scenario, draft: &Draft, out: &mut Vec<Problem>) {
     }
 }
 
-/// A client of a log broker speaks to one.
+/// A client of a log broker or of an MQTT broker speaks to one.
 fn clients_of_logs(scenario: &Scenario, draft: &Draft, out: &mut Vec<Problem>) {
     for (place, actor) in scenario.actors.iter().enumerate() {
-        let is_client =
+        let of_log =
             matches!(actor.params, ActorParams::LogProducer(_) | ActorParams::LogConsumer(_));
+        let of_mqtt =
+            matches!(actor.params, ActorParams::MqttPublisher(_) | ActorParams::MqttSubscriber(_));
         let is_end = |c: &&ChannelDecl| [c.from, c.to].contains(&(place as u16));
         let n = scenario.channels.iter().filter(is_end).count();
-        if is_client && 1 < n {
+        if (of_log || of_mqtt) && 1 < n {
             let line = draft.actors[usize::from(actor.table)].line;
-            let allowed = Said::new("one channel, to one log broker", "一条通路，连到一个日志代理");
+            let allowed = match of_log {
+                true => Said::new("one channel, to one log broker", "一条通路，连到一个日志代理"),
+                false => {
+                    Said::new("one channel, to one MQTT broker", "一条通路，连到一个 MQTT 代理")
+                }
+            };
             let reason = Reason::new(format!("{n}"), allowed);
             out.push(Problem::refused(Some(line), &actor.id, reason));
         }
@@ -454,11 +461,12 @@ impl Scenario {
                 Command::LoseNth { channel: ideal(node)?, back: *back, nth: *nth }
             }
             Deed::Slow { factor, .. } => {
-                let kinds = &["consumer", "responder", "log-consumer"];
+                let kinds = &["consumer", "responder", "log-consumer", "mqtt-subscriber"];
                 Command::Slow { actor: only(kinds)?, ppm: factor.0 }
             }
             Deed::Send(_) => {
-                Command::Send { actor: only(&["producer", "requester", "log-producer"])? }
+                let kinds = &["producer", "requester", "log-producer", "mqtt-publisher"];
+                Command::Send { actor: only(kinds)? }
             }
             Deed::Set { path, value } => return self.one_set(path, value, node),
         })

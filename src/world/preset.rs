@@ -46,6 +46,8 @@ pub const ALL: &[Preset] = presets![
     "exactly-once-consumer-dedupe",
     "exactly-once-producer-id",
     "poison-message",
+    "mqtt-qos",
+    "mqtt-session",
     "nagle-stall",
     "four-quadrants",
     "nodelay-small-writes",

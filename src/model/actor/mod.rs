@@ -8,6 +8,7 @@ pub mod dedupe;
 pub mod effect;
 pub mod parts;
 pub mod log;
+pub mod mqtt;
 pub mod producer;
 mod pull;
 pub mod requester;
@@ -26,6 +27,10 @@ pub use broker::{BrokerActor, BrokerParams, Client};
 pub use consumer::{Consumer, ConsumerParams};
 pub use log::{
     LogBrokerActor, LogBrokerParams, LogConsumer, LogConsumerParams, LogProducer, LogProducerParams,
+};
+pub use mqtt::{
+    MqttBrokerActor, MqttBrokerParams, MqttPublisher, MqttPublisherParams, MqttSubscriber,
+    MqttSubscriberParams,
 };
 pub use producer::{Producer, ProducerParams};
 pub use requester::{Requester, RequesterParams};
@@ -53,6 +58,12 @@ pub enum ActorParams {
     LogBroker(LogBrokerParams),
     /// A consumer of a log broker.
     LogConsumer(LogConsumerParams),
+    /// An MQTT client that publishes.
+    MqttPublisher(MqttPublisherParams),
+    /// An MQTT broker.
+    MqttBroker(MqttBrokerParams),
+    /// An MQTT client that subscribes.
+    MqttSubscriber(MqttSubscriberParams),
 }
 
 /// Where an actor stands on the way of a message: what is lost between two of them has a name.
@@ -72,13 +83,17 @@ impl ActorParams {
     /// Where such an actor stands.
     pub fn role(&self) -> Role {
         match self {
-            ActorParams::Producer(_) | ActorParams::Requester(_) | ActorParams::LogProducer(_) => {
-                Role::Source
+            ActorParams::Producer(_)
+            | ActorParams::Requester(_)
+            | ActorParams::LogProducer(_)
+            | ActorParams::MqttPublisher(_) => Role::Source,
+            ActorParams::Broker(_) | ActorParams::LogBroker(_) | ActorParams::MqttBroker(_) => {
+                Role::Middle
             }
-            ActorParams::Broker(_) | ActorParams::LogBroker(_) => Role::Middle,
-            ActorParams::Consumer(_) | ActorParams::Responder(_) | ActorParams::LogConsumer(_) => {
-                Role::Sink
-            }
+            ActorParams::Consumer(_)
+            | ActorParams::Responder(_)
+            | ActorParams::LogConsumer(_)
+            | ActorParams::MqttSubscriber(_) => Role::Sink,
             ActorParams::Script(_) => Role::Other,
         }
     }
@@ -94,6 +109,9 @@ impl ActorParams {
         LogProducerParams::KIND,
         LogBrokerParams::KIND,
         LogConsumerParams::KIND,
+        MqttPublisherParams::KIND,
+        MqttBrokerParams::KIND,
+        MqttSubscriberParams::KIND,
     ];
 
     /// The defaults of the kind of that name.
@@ -108,6 +126,9 @@ impl ActorParams {
             LogProducerParams::KIND => Some(ActorParams::LogProducer(Default::default())),
             LogBrokerParams::KIND => Some(ActorParams::LogBroker(Default::default())),
             LogConsumerParams::KIND => Some(ActorParams::LogConsumer(Default::default())),
+            MqttPublisherParams::KIND => Some(ActorParams::MqttPublisher(Default::default())),
+            MqttBrokerParams::KIND => Some(ActorParams::MqttBroker(Default::default())),
+            MqttSubscriberParams::KIND => Some(ActorParams::MqttSubscriber(Default::default())),
             _ => None,
         }
     }
@@ -124,6 +145,9 @@ impl ActorParams {
             ActorParams::LogProducer(p) => p,
             ActorParams::LogBroker(p) => p,
             ActorParams::LogConsumer(p) => p,
+            ActorParams::MqttPublisher(p) => p,
+            ActorParams::MqttBroker(p) => p,
+            ActorParams::MqttSubscriber(p) => p,
         }
     }
 
@@ -139,6 +163,9 @@ impl ActorParams {
             ActorParams::LogProducer(p) => p,
             ActorParams::LogBroker(p) => p,
             ActorParams::LogConsumer(p) => p,
+            ActorParams::MqttPublisher(p) => p,
+            ActorParams::MqttBroker(p) => p,
+            ActorParams::MqttSubscriber(p) => p,
         }
     }
 
@@ -155,8 +182,8 @@ impl ActorParams {
     /// Whether a channel may lead from one of these to one of those.
     pub fn may_speak_to(&self, to: &ActorParams) -> bool {
         use ActorParams::{
-            Broker, Consumer, LogBroker, LogConsumer, LogProducer, Producer, Requester, Responder,
-            Script,
+            Broker, Consumer, LogBroker, LogConsumer, LogProducer, MqttBroker, MqttPublisher,
+            MqttSubscriber, Producer, Requester, Responder, Script,
         };
         matches!(
             (self, to),
@@ -167,6 +194,8 @@ impl ActorParams {
                 | (Script(_), Script(_))
                 | (LogProducer(_), LogBroker(_))
                 | (LogBroker(_), LogConsumer(_))
+                | (MqttPublisher(_), MqttBroker(_))
+                | (MqttBroker(_), MqttSubscriber(_))
         )
     }
 }
@@ -192,6 +221,12 @@ pub enum Actor {
     LogBroker(Box<LogBrokerActor>),
     /// A consumer of a log broker.
     LogConsumer(Box<LogConsumer>),
+    /// An MQTT client that publishes.
+    MqttPublisher(Box<MqttPublisher>),
+    /// An MQTT broker.
+    MqttBroker(Box<MqttBrokerActor>),
+    /// An MQTT client that subscribes.
+    MqttSubscriber(Box<MqttSubscriber>),
 }
 
 impl Actor {
@@ -207,6 +242,11 @@ impl Actor {
             ActorParams::LogProducer(p) => Actor::LogProducer(Box::new(LogProducer::new(p))),
             ActorParams::LogBroker(p) => Actor::LogBroker(Box::new(LogBrokerActor::new(p))),
             ActorParams::LogConsumer(p) => Actor::LogConsumer(Box::new(LogConsumer::new(p))),
+            ActorParams::MqttPublisher(p) => Actor::MqttPublisher(Box::new(MqttPublisher::new(p))),
+            ActorParams::MqttBroker(p) => Actor::MqttBroker(Box::new(MqttBrokerActor::new(p))),
+            ActorParams::MqttSubscriber(p) => {
+                Actor::MqttSubscriber(Box::new(MqttSubscriber::new(p)))
+            }
         }
     }
 
@@ -222,6 +262,9 @@ impl Actor {
             Actor::LogProducer(a) => &a.params,
             Actor::LogBroker(a) => &a.params,
             Actor::LogConsumer(a) => &a.params,
+            Actor::MqttPublisher(a) => &a.params,
+            Actor::MqttBroker(a) => &a.params,
+            Actor::MqttSubscriber(a) => &a.params,
         }
     }
 
@@ -249,7 +292,12 @@ impl Actor {
             Actor::Consumer(a) => a.begin_pulling(cx.now()),
             Actor::LogProducer(a) => a.on_start(cx),
             Actor::LogConsumer(a) => a.on_start(cx),
-            Actor::Broker(_) | Actor::Responder(_) | Actor::LogBroker(_) => {}
+            Actor::MqttPublisher(a) => a.on_start(cx),
+            Actor::Broker(_)
+            | Actor::Responder(_)
+            | Actor::LogBroker(_)
+            | Actor::MqttBroker(_)
+            | Actor::MqttSubscriber(_) => {}
         }
     }
 
@@ -265,6 +313,9 @@ impl Actor {
             Actor::LogProducer(a) => a.on_message(cx, parcel),
             Actor::LogBroker(a) => a.on_message(cx, port, parcel),
             Actor::LogConsumer(a) => a.on_message(cx, parcel),
+            Actor::MqttPublisher(a) => a.on_message(cx, parcel),
+            Actor::MqttBroker(a) => a.on_message(cx, port, parcel),
+            Actor::MqttSubscriber(a) => a.on_message(cx, parcel),
             // Scripts have streams: they hear of them by `on_stream`.
             Actor::Script(_) => {}
         }
@@ -290,6 +341,9 @@ impl Actor {
             Actor::LogProducer(a) => a.on_wake(cx),
             Actor::LogBroker(a) => a.on_wake(cx),
             Actor::LogConsumer(a) => a.on_wake(cx),
+            Actor::MqttPublisher(a) => a.on_wake(cx),
+            Actor::MqttBroker(a) => a.on_wake(cx),
+            Actor::MqttSubscriber(a) => a.on_wake(cx),
         }
     }
 
@@ -303,7 +357,9 @@ impl Actor {
             Actor::Responder(a) => a.on_writable(cx),
             Actor::LogProducer(a) => a.on_writable(cx),
             Actor::LogBroker(a) => a.on_writable(cx, port),
-            Actor::Script(_) | Actor::LogConsumer(_) => {}
+            Actor::MqttPublisher(a) => a.on_writable(cx),
+            Actor::MqttBroker(a) => a.on_writable(cx, port),
+            Actor::Script(_) | Actor::LogConsumer(_) | Actor::MqttSubscriber(_) => {}
         }
     }
 
@@ -320,6 +376,9 @@ impl Actor {
             Actor::LogProducer(a) => a.next_wake(),
             Actor::LogBroker(a) => a.next_wake(),
             Actor::LogConsumer(a) => a.next_wake(),
+            Actor::MqttPublisher(a) => a.next_wake(),
+            Actor::MqttBroker(a) => a.next_wake(),
+            Actor::MqttSubscriber(a) => a.next_wake(),
         }
     }
 
@@ -345,6 +404,9 @@ impl Actor {
             Actor::LogProducer(a) => a.on_crash(cx),
             Actor::LogBroker(a) => a.on_crash(cx),
             Actor::LogConsumer(a) => a.on_crash(cx),
+            Actor::MqttPublisher(a) => a.on_crash(cx),
+            Actor::MqttBroker(a) => a.on_crash(cx),
+            Actor::MqttSubscriber(a) => a.on_crash(cx),
         }
     }
 
@@ -359,7 +421,9 @@ impl Actor {
             Actor::LogProducer(a) => a.on_restart(cx),
             Actor::LogBroker(a) => a.on_restart(cx),
             Actor::LogConsumer(a) => a.on_restart(cx),
-            Actor::Responder(_) => {}
+            Actor::MqttPublisher(a) => a.on_restart(cx),
+            Actor::MqttSubscriber(a) => a.on_restart(cx),
+            Actor::Responder(_) | Actor::MqttBroker(_) => {}
         }
     }
 
@@ -390,6 +454,8 @@ impl Actor {
             Actor::LogProducer(a) => a.postpone(span),
             Actor::LogBroker(a) => a.on_wake(cx),
             Actor::LogConsumer(a) => a.on_resume(cx),
+            Actor::MqttPublisher(a) => a.postpone(span),
+            Actor::MqttBroker(_) | Actor::MqttSubscriber(_) => {}
         }
     }
 
@@ -410,6 +476,7 @@ impl Actor {
             Actor::Producer(a) => a.send(cx),
             Actor::Requester(a) => a.send(cx),
             Actor::LogProducer(a) => a.send(cx),
+            Actor::MqttPublisher(a) => a.send(cx),
             _ => return false,
         }
         true
@@ -427,6 +494,9 @@ impl Actor {
             Actor::LogProducer(a) => a.set(cx, index, value),
             Actor::LogBroker(a) => a.set(cx, index, value),
             Actor::LogConsumer(a) => a.set(cx, index, value),
+            Actor::MqttPublisher(a) => a.set(cx, index, value),
+            Actor::MqttBroker(a) => a.set(cx, index, value),
+            Actor::MqttSubscriber(a) => a.set(cx, index, value),
         }
     }
 
@@ -449,6 +519,9 @@ impl Actor {
             Actor::LogProducer(a) => u64::from(a.n_held),
             Actor::LogBroker(a) => a.n_held(),
             Actor::LogConsumer(a) => a.n_waiting() + u64::from(a.workers.n_busy()),
+            Actor::MqttPublisher(a) => a.n_held(),
+            Actor::MqttBroker(a) => a.n_held(),
+            Actor::MqttSubscriber(a) => a.n_held(),
         }
     }
 
@@ -458,6 +531,7 @@ impl Actor {
             Actor::Consumer(a) => Some(&a.workers),
             Actor::Responder(a) => Some(&a.workers),
             Actor::LogConsumer(a) => Some(&a.workers),
+            Actor::MqttSubscriber(a) => Some(&a.workers),
             _ => None,
         }
     }
@@ -467,6 +541,7 @@ impl Actor {
             Actor::Consumer(a) => Some(&mut a.workers),
             Actor::Responder(a) => Some(&mut a.workers),
             Actor::LogConsumer(a) => Some(&mut a.workers),
+            Actor::MqttSubscriber(a) => Some(&mut a.workers),
             _ => None,
         }
     }

@@ -46,6 +46,11 @@ impl Fact {
                 [head(64, 0, cause as u64), msg.0, from.ns() ^ to.ns().rotate_left(32)]
             }
             Fact::Synced { at } => [head(65, actor(at), 0), 0, 0],
+            Fact::SessionTurned { at, by, is_there, is_kept } => {
+                let what = u64::from(is_there) | u64::from(is_kept) << 1;
+                [head(66, actor(at), what), actor(by), 0]
+            }
+            Fact::Retained { msg, at, waits } => [head(67, actor(at), u64::from(waits)), msg.0, 0],
             _ => return None,
         })
     }

@@ -164,6 +164,11 @@ pub enum Fact {
     TxnTurned { at: ActorId, by: ActorId, epoch: u32, turn: TxnTurn },
     /// A partition got the control record that ends a transaction of `by`.
     Marked { at: ActorId, by: ActorId, partition: u8, offset: u64, end: TxnEnd },
+    /// A client of the MQTT broker `at` connected (`is_there`) or is gone; `is_kept`: its session
+    /// goes on.
+    SessionTurned { at: ActorId, by: ActorId, is_there: bool, is_kept: bool },
+    /// The broker `at` keeps `msg` for who subscribes later; `waits`: nobody has got it yet.
+    Retained { msg: MsgId, at: ActorId, waits: bool },
 }
 
 /// What happens to a transaction.
@@ -241,6 +246,7 @@ impl Fact {
             | Fact::Spent { msg, .. }
             | Fact::Routed { msg, .. }
             | Fact::Audited { msg, .. }
+            | Fact::Retained { msg, .. }
             | Fact::Excused { msg, .. } => Some(msg),
             _ => None,
         }

@@ -5,13 +5,29 @@ use super::{Qos, Text};
 /// A packet's number within a session and direction; 0 is none.
 pub type Mid = u16;
 
+/// A client of a broker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ClientNo(pub u32);
+
+/// What a message carries.
+pub trait Payload: Clone + PartialEq {
+    /// Whether it is nothing: as a retained message it deletes the one before.
+    fn is_empty(&self) -> bool;
+}
+
+impl Payload for Text {
+    fn is_empty(&self) -> bool {
+        str::is_empty(self)
+    }
+}
+
 /// A message.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Publish {
+pub struct Publish<P = Text> {
     /// Where to.
     pub topic: Text,
     /// What; an empty one deletes a retained message.
-    pub payload: Text,
+    pub payload: P,
     /// Quality of service.
     pub qos: Qos,
     /// It may have been sent before.
@@ -24,13 +40,13 @@ pub struct Publish {
 
 /// What a connected client sends.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum FromClient {
+pub enum FromClient<P = Text> {
     /// SUBSCRIBE: filters with the highest quality wanted.
     Subscribe(Mid, Vec<(Text, Qos)>),
     /// UNSUBSCRIBE.
     Unsubscribe(Mid, Vec<Text>),
     /// PUBLISH.
-    Publish(Publish),
+    Publish(Publish<P>),
     /// PUBACK: a QoS 1 message arrived.
     PubAck(Mid),
     /// PUBREC: a QoS 2 message arrived.
@@ -43,7 +59,7 @@ pub enum FromClient {
 
 /// What a client receives.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ToClient {
+pub enum ToClient<P = Text> {
     /// CONNACK.
     ConnAck {
         /// The broker knows the session.
@@ -54,7 +70,7 @@ pub enum ToClient {
     /// UNSUBACK.
     UnsubAck(Mid),
     /// PUBLISH.
-    Publish(Publish),
+    Publish(Publish<P>),
     /// PUBACK.
     PubAck(Mid),
     /// PUBREC.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::super::read::{Stop, list, same};
 use super::sentence::{count_after, step, words};
-use crate::model::mqtt::{Effect, FromClient, Mid, Mqtt, Publish, Qos, Text, ToClient};
+use crate::model::mqtt::{ClientNo, Effect, FromClient, Mid, Mqtt, Publish, Qos, ToClient, clones};
 
 /// The one topic of sentences that name none.
 const TOPIC: &str = "t";
@@ -19,9 +19,11 @@ const SUBSCRIBER: &str = "subscriber";
 #[derive(Default)]
 struct Trace {
     broker: Mqtt,
-    received: BTreeMap<Text, Vec<ToClient>>,
+    /// What clients are called, by number.
+    names: Vec<String>,
+    received: BTreeMap<ClientNo, Vec<ToClient>>,
     /// Messages that a client was shown and has not answered.
-    unanswered: Vec<(Text, Publish)>,
+    unanswered: Vec<(ClientNo, Publish)>,
     /// The packet number that the publisher used last.
     last_mid: Mid,
 }
@@ -74,13 +76,24 @@ impl Trace {
         Ok(packets.iter().map(packet).collect())
     }
 
+    /// The number of a client, also of one that is new.
+    fn client(&mut self, who: &str) -> ClientNo {
+        let known = self.names.iter().position(|name| name == who);
+        let place = known.unwrap_or_else(|| {
+            self.names.push(who.to_owned());
+            self.names.len() - 1
+        });
+        ClientNo(place as u32)
+    }
+
     fn connect(&mut self, who: &str) {
-        if self.broker.is_connected(&who.into()) {
+        let client = self.client(who);
+        if self.broker.is_connected(client) {
             return;
         }
         let mut out = Vec::new();
-        self.broker.connect(who.into(), true, &mut out);
-        self.received.entry(who.into()).or_default();
+        self.broker.connect(client, true, &mut out);
+        self.received.entry(client).or_default();
     }
 
     fn subscribe(&mut self, who: &str, filter: &str, qos: Qos) -> Vec<ToClient> {
@@ -90,13 +103,14 @@ impl Trace {
     /// A client sends a packet: what it receives itself; others keep theirs until it is shown.
     fn say(&mut self, who: &str, said: FromClient) -> Vec<ToClient> {
         let mut out = Vec::new();
-        self.broker.on_message(&who.into(), said, &mut out);
+        let client = self.client(who);
+        self.broker.on_message(client, said, &mut clones, &mut out);
         let mut own = Vec::new();
         for effect in out {
             match effect {
-                Effect::Send(to, packet) if &*to == who => own.push(packet),
+                Effect::Send(to, packet) if to == client => own.push(packet),
                 Effect::Send(to, packet) => self.received.entry(to).or_default().push(packet),
-                Effect::Dropped(..) => {}
+                _ => {}
             }
         }
         own
@@ -158,10 +172,10 @@ impl Trace {
 
     /// What a client received since it was shown last; it answers nothing yet.
     fn show(&mut self, who: &str) -> Vec<ToClient> {
-        let who: Text = who.into();
+        let who = self.client(who);
         let packets = self.received.get_mut(&who).map(std::mem::take).unwrap_or_default();
         self.unanswered.extend(packets.iter().filter_map(|packet| match packet {
-            ToClient::Publish(message) => Some((who.clone(), message.clone())),
+            ToClient::Publish(message) => Some((who, message.clone())),
             _ => None,
         }));
         packets
@@ -170,8 +184,9 @@ impl Trace {
     /// A client answers all that it was shown: what comes back at once.
     fn acknowledge(&mut self, who: &str) -> Vec<ToClient> {
         let mut packets = Vec::new();
+        let asked = self.client(who);
         for (client, message) in std::mem::take(&mut self.unanswered) {
-            if &*client != who {
+            if client != asked {
                 self.unanswered.push((client, message));
                 continue;
             }
