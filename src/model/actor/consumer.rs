@@ -175,6 +175,13 @@ params! {
             help ("It asks its broker for one message each time; 0 s: the broker sends them.",
                 "每隔这么久向代理要一条消息；0 s 表示由代理推送。"),
             source "AMQP 0-9-1, basic.get";
+        /// How often it says that it still works.
+        touch: SimSpan = SimSpan::ZERO, range SimSpan::ZERO => SimSpan::s(3_600), scale log,
+            slider SimSpan::ms(100) => SimSpan::s(60), applies live,
+            name ("Touches every", "续期间隔"),
+            help ("How often it tells a work queue that it still has its jobs; 0 s: never.",
+                "每隔这么久告诉工作队列任务仍在处理；0 s 表示从不。"),
+            source "beanstalkd 1.12 doc/protocol.txt, touch";
     }
 }
 
@@ -200,6 +207,8 @@ pub struct Consumer {
     drawn: Option<Option<u16>>,
     /// When it asks for the next message.
     pub(super) next_pull: Option<SimTime>,
+    /// When it touches its jobs.
+    pub(super) next_touch: Option<SimTime>,
     n_drawn: u64,
 }
 
@@ -218,6 +227,7 @@ impl Consumer {
             parts: Parts::default(),
             drawn: None,
             next_pull: None,
+            next_touch: None,
             n_drawn: 0,
         }
     }
@@ -248,6 +258,7 @@ impl Consumer {
             }
             _ => {}
         }
+        self.touch_due(cx);
     }
 
     /// Work ended.
@@ -258,6 +269,7 @@ impl Consumer {
         self.settle_due(cx);
         self.pull_due(cx);
         self.go_on(cx);
+        self.touch_due(cx);
     }
 
     /// The next place takes messages again.
@@ -275,7 +287,7 @@ impl Consumer {
     /// When the next work ends, or the next acknowledgement is due.
     pub fn next_wake(&self) -> Option<SimTime> {
         let due = self.pending.front().map(|pending| pending.due);
-        let own = [due, self.next_pull].into_iter().flatten().min();
+        let own = [due, self.next_pull, self.next_touch].into_iter().flatten().min();
         match (self.workers.next_wake(), own) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
@@ -293,7 +305,7 @@ impl Consumer {
     pub fn on_crash(&mut self, cx: &mut Ctx<'_>) {
         self.workers.crash(cx);
         self.parts.crash(cx);
-        self.next_pull = None;
+        (self.next_pull, self.next_touch) = (None, None);
         self.drawn = None;
         // What was done and not acknowledged is forgotten; the record is not.
         self.pending.clear();
