@@ -212,6 +212,11 @@ fn a_job_longer_than_its_time_to_run_is_done_twice_unless_it_is_touched() {
     assert_eq!((ledger.sent, ledger.delivered, ledger.duplicated), (16, 16, 1));
     assert_eq!(ledger.newest_duplicated[0].msg, MsgId(1));
     assert_eq!(not_found(&facts), 1, "its first worker is told");
+    let by = facts.iter().filter_map(|fact| match fact {
+        Fact::Done { msg: MsgId(1), at, .. } => Some(*at),
+        _ => None,
+    });
+    assert_eq!(by.collect::<Vec<_>>(), [ActorId(3), ActorId(2)], "the other one is done first");
     for change in [("worker.touch", "1s"), ("queue.ttr", "4s")] {
         let (_, seen, facts) = preset_with(&[change]);
         let ledger = &seen.ledger;

@@ -15,12 +15,16 @@ const READY: Text = Text::new("ready", "就绪");
 const DELAYED: Text = Text::new("delayed", "延迟");
 const BURIED: Text = Text::new("buried", "搁置");
 
-fn row(jobs: &mut dyn Iterator<Item = &Stored>) -> Row {
+/// Whether a job in that state belongs to a row.
+type Belongs = fn(JobState) -> bool;
+
+/// Jobs as a row; those that were reserved more often than `first` come again.
+fn row(jobs: &mut dyn Iterator<Item = &Stored>, first: u32) -> Row {
     let mut row = Row::default();
     for job in jobs {
         row.total += 1;
         if row.cells.len() < CELLS {
-            let glyph = if job.n_reserved == 0 { Glyph::Wait } else { Glyph::Again };
+            let glyph = if job.n_reserved <= first { Glyph::Wait } else { Glyph::Again };
             row.cells.push(Cell { msg: job.message.id, glyph });
         }
     }
@@ -28,14 +32,14 @@ fn row(jobs: &mut dyn Iterator<Item = &Stored>) -> Row {
 }
 
 pub(super) fn work_queue_body(world: &World, node: &ActorNode, actor: &WorkQueueActor) -> Body {
-    let states: [(Text, fn(JobState) -> bool); 3] = [
+    let states: [(Text, Belongs); 3] = [
         (READY, |state| state == JobState::Ready),
         (DELAYED, |state| matches!(state, JobState::Delayed { .. })),
         (BURIED, |state| state == JobState::Buried),
     ];
     let queues = states.map(|(name, is_so)| Queue {
         name: QueueName::Text(name),
-        ready: row(&mut actor.jobs_in(is_so)),
+        ready: row(&mut actor.jobs_in(is_so), 0),
         capacity: None,
     });
     let mut held = Vec::new();
@@ -48,7 +52,7 @@ pub(super) fn work_queue_body(world: &World, node: &ActorNode, actor: &WorkQueue
         };
         held.push(Held {
             by: port.peer,
-            row: row(&mut actor.held_by(n as u16)),
+            row: row(&mut actor.held_by(n as u16), 1),
             slots,
             gone: matches!(peer.state, ActorState::Crashed { .. }),
         });

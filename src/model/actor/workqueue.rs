@@ -67,6 +67,9 @@ pub struct Peer {
     pub wanted: Option<u32>,
     /// Whether a job is done when it is delivered.
     pub auto_ack: bool,
+    /// Jobs that were taken back from it and that it has not spoken of: it works on them, and does
+    /// not reserve others. After one more time to run they count as lost on the way.
+    pub late: BTreeMap<JobId, SimTime>,
     /// It was told that a job is due soon, and waits no more until it has said something.
     is_warned: bool,
     /// Deliveries that wait for the channel to take them.
@@ -150,7 +153,8 @@ impl WorkQueueActor {
 
     /// Earliest time at which `on_wake` has something to do.
     pub fn next_wake(&self) -> Option<SimTime> {
-        self.queue.next_wake()
+        let late = self.peers.iter().flat_map(|peer| peer.late.values().copied());
+        late.chain(self.queue.next_wake()).min()
     }
 
     /// The channel takes deliveries again.
@@ -218,6 +222,7 @@ impl WorkQueueActor {
             worker: self.queue.connect().unwrap_or(WorkerNo(u32::MAX)),
             wanted: None,
             auto_ack: false,
+            late: BTreeMap::new(),
             is_warned: false,
             outgoing: VecDeque::new(),
         }
@@ -274,6 +279,9 @@ impl WorkQueueActor {
             Request::Bury { job, .. } => (job, SimSpan::ZERO),
             _ => return,
         };
+        if !matches!(request, Request::Touch(_)) {
+            self.peers[usize::from(port)].late.remove(&id);
+        }
         let worker = self.peers[usize::from(port)].worker;
         let stored = self.jobs.get(&id).copied();
         // While it waits in a reserve its connection is not read: the wait is over first.
@@ -336,10 +344,21 @@ impl WorkQueueActor {
     /// Takes back what is due.
     fn catch_up(&mut self, cx: &mut Ctx<'_>) {
         let (now, at) = (cx.now(), cx.me);
+        for peer in &mut self.peers {
+            peer.late.retain(|_, until| now < *until);
+        }
         if self.queue.next_wake().is_none_or(|wake| now < wake) {
             return;
         }
         let due: Vec<JobId> = self.queue.due_by(now).collect();
+        let believed = now.saturating_add(self.params.ttr);
+        for id in &due {
+            let holder = self.queue.job(*id).map(|job| job.state);
+            let Some(JobState::Reserved { by, .. }) = holder else { continue };
+            if let Some(peer) = self.peers.iter_mut().find(|peer| peer.worker == by) {
+                peer.late.insert(*id, believed);
+            }
+        }
         let ripe: Vec<JobId> = self.queue.ripe_by(now).collect();
         self.queue.on_wake(now, &mut self.effects);
         for peer in &mut self.peers {
@@ -348,6 +367,12 @@ impl WorkQueueActor {
                 Parcel::Deliver { tag, .. } => due.contains(&JobId(*tag)),
                 _ => false,
             };
+            for parcel in peer.outgoing.iter().filter(|parcel| is_due(parcel)) {
+                // It never had that one.
+                if let Parcel::Deliver { tag, .. } = parcel {
+                    peer.late.remove(&JobId(*tag));
+                }
+            }
             peer.outgoing.retain(|parcel| !is_due(parcel));
             peer.is_warned = false;
         }
@@ -378,7 +403,8 @@ impl WorkQueueActor {
         if peer.is_warned || self.queue.is_waiting(peer.worker) {
             return false;
         }
-        let has_room = wanted == 0 || self.held_by(port).count() < wanted as usize;
+        let n_held = self.held_by(port).count() + peer.late.len();
+        let has_room = wanted == 0 || n_held < wanted as usize;
         peer.auto_ack || has_room
     }
 
