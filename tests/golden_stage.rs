@@ -144,6 +144,20 @@ fn the_partitions_of_a_group_that_rebalances() {
 }
 
 #[test]
+fn the_sessions_of_an_mqtt_broker_while_clients_are_away() {
+    let wide = stage("mqtt-session", 2_200, 960.0, Lang::En);
+    let phone = stage("mqtt-session", 2_200, 390.0, Lang::Zh);
+    check("stage-mqtt-session.txt", &(wide + &phone));
+}
+
+#[test]
+fn the_jobs_of_a_work_queue() {
+    let wide = stage("work-queue-ttr", 2_300, 960.0, Lang::En);
+    let phone = stage("work-queue-ttr", 2_300, 390.0, Lang::Zh);
+    check("stage-work-queue.txt", &(wide + &phone));
+}
+
+#[test]
 fn sixty_four_partitions_and_eight_groups_fit_on_the_stage() {
     let mut text = String::from("format = 1\nid = \"many\"\nuntil = \"20s\"\n");
     let actor = |id: &str, kind: &str, rest: &str| {

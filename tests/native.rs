@@ -42,5 +42,6 @@ mod validate_lwip;
 mod validate_others;
 mod validate_queueing;
 mod wasm;
+mod workqueue_worlds;
 mod stm32_presets;
 mod stm32_sizing;

@@ -185,6 +185,22 @@ fn word(why: Why) -> String {
     why.text().get(Lang::En).replace(' ', "-")
 }
 
+/// The same for what only MQTT brokers and work queues state.
+fn session_cells(fact: &Fact, scenario: &Scenario) -> (&'static str, Option<Node>, String) {
+    let actor = |id| Some(Node::Actor(id));
+    match *fact {
+        Fact::SessionTurned { at, by, is_there, is_kept } => {
+            let by = scenario.id_of(Node::Actor(by));
+            ("session", actor(at), format!("by={by} there={is_there} kept={is_kept}"))
+        }
+        Fact::NotFound { at, by, .. } => {
+            ("not-found", actor(at), format!("by={}", scenario.id_of(Node::Actor(by))))
+        }
+        Fact::Retained { at, waits, .. } => ("retained", actor(at), format!("waits={waits}")),
+        _ => tcp_cells(fact),
+    }
+}
+
 /// A fact's word, where it happened, and its further fields as `name=value`.
 fn fact_cells(fact: &Fact, scenario: &Scenario) -> (&'static str, Option<Node>, String) {
     let actor = |id| Some(Node::Actor(id));
@@ -248,11 +264,6 @@ fn fact_cells(fact: &Fact, scenario: &Scenario) -> (&'static str, Option<Node>, 
                 key.map(|s| format!("param={}", s.spec.key)).unwrap_or_default(),
             )
         }
-        Fact::SessionTurned { at, by, is_there, is_kept } => {
-            let by = scenario.id_of(Node::Actor(by));
-            ("session", actor(at), format!("by={by} there={is_there} kept={is_kept}"))
-        }
-        Fact::Retained { at, waits, .. } => ("retained", actor(at), format!("waits={waits}")),
-        _ => tcp_cells(fact),
+        _ => session_cells(fact, scenario),
     }
 }

@@ -222,11 +222,15 @@ pub enum Cause {
     Away,
     /// MQTT: it came with QoS 2, and its sender has not released it yet.
     Unreleased,
+    /// Work queue: it becomes ready later.
+    Delayed,
+    /// Work queue: it was put aside.
+    Buried,
 }
 
 impl Cause {
     /// Every cause, in the order of the stacked chart from below.
-    pub const ALL: [Cause; 50] = [
+    pub const ALL: [Cause; 52] = [
         Cause::Sender,
         Cause::BackPressure,
         Cause::Retry,
@@ -277,6 +281,8 @@ impl Cause {
         Cause::OpenTransaction,
         Cause::Away,
         Cause::Unreleased,
+        Cause::Delayed,
+        Cause::Buried,
     ];
 
     /// How many there are.
@@ -340,6 +346,8 @@ impl Cause {
             Cause::Claim => "claim",
             Cause::Away => "away",
             Cause::Unreleased => "unreleased",
+            Cause::Delayed => "delayed",
+            Cause::Buried => "buried",
         }
     }
 
@@ -396,6 +404,8 @@ impl Cause {
             Cause::Claim => Text { en: "claim (not simulated)", zh: "声称值（非仿真）" },
             Cause::Away => Text { en: "receiver not connected", zh: "接收方未连接" },
             Cause::Unreleased => Text { en: "QoS 2 handshake", zh: "QoS 2 握手" },
+            Cause::Delayed => Text { en: "delayed on purpose", zh: "设定的延迟" },
+            Cause::Buried => Text { en: "put aside", zh: "被搁置" },
         }
     }
 }

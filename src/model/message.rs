@@ -178,6 +178,13 @@ pub enum Parcel {
         /// What is to become of it.
         how: Rejection,
     },
+    /// The consumer still has delivery `tag`: its time begins again.
+    Touch {
+        /// Delivery tag.
+        tag: u64,
+        /// The message it carried.
+        msg: MsgId,
+    },
     /// The broker brings a message back to who sent it.
     Returned {
         /// What nobody could work on.
@@ -220,6 +227,7 @@ impl Parcel {
             | Parcel::Get { .. }
             | Parcel::Ack { .. }
             | Parcel::Reject { .. }
+            | Parcel::Touch { .. }
             | Parcel::Closed
             | Parcel::Opened => None,
         }
@@ -228,9 +236,10 @@ impl Parcel {
     /// The message it carries or speaks of.
     pub fn about(&self) -> Option<MsgId> {
         match self {
-            Parcel::Confirm { msg, .. } | Parcel::Ack { msg, .. } | Parcel::Reject { msg, .. } => {
-                Some(*msg)
-            }
+            Parcel::Confirm { msg, .. }
+            | Parcel::Ack { msg, .. }
+            | Parcel::Reject { msg, .. }
+            | Parcel::Touch { msg, .. } => Some(*msg),
             Parcel::Mqtt(parcel) => parcel.packet.about(),
             _ => self.message().map(|m| m.id),
         }

@@ -49,6 +49,8 @@ pub const fn fill_of(cause: Cause) -> (Token, Pattern) {
         Cause::Claim => (Token::CauseProcessing, Pattern::Dots),
         Cause::Away => (Token::CauseRebalance, Pattern::Lines),
         Cause::Unreleased => (Token::CauseDelayedAck, Pattern::Lines),
+        Cause::Delayed => (Token::CauseRto, Pattern::Lines),
+        Cause::Buried => (Token::CauseRedelivery, Pattern::Dots),
         Cause::Linger => (Token::CauseNagle, Pattern::Lines),
         Cause::InFlight => (Token::CauseWindow, Pattern::Lines),
         Cause::BatchRest => (Token::CauseHeadOfLine, Pattern::Dots),

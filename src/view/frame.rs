@@ -25,6 +25,7 @@ use super::ends::{End, Script};
 use super::frame_log::{Logs, Membership, log_body, log_consumer_body, log_producer_body};
 use super::frame_mqtt::{mqtt_body, publisher_body, subscriber_body};
 use super::frame_tcp::{boards_of, ends_of, profile_of, script_of};
+use super::frame_workqueue::work_queue_body;
 use super::wiring::{self, Wiring};
 
 /// Most cells of one row that are listed.
@@ -371,7 +372,7 @@ fn sign(parcel: &Parcel) -> Option<(Glyph, MsgId)> {
         Parcel::Reply { .. } => Glyph::Done,
         Parcel::Returned { .. } => Glyph::Again,
         Parcel::Confirm { accepted: false, .. } | Parcel::Reject { .. } => Glyph::Lost,
-        Parcel::Confirm { .. } | Parcel::Ack { .. } => Glyph::Ack,
+        Parcel::Confirm { .. } | Parcel::Ack { .. } | Parcel::Touch { .. } => Glyph::Ack,
         Parcel::Log(LogParcel::Produce(_)) => Glyph::Flight,
         Parcel::Log(LogParcel::Fetched(record)) => {
             if record.redelivered {
@@ -440,6 +441,7 @@ fn card(world: &World, n: usize, node: &ActorNode) -> Card {
         Actor::MqttPublisher(publisher) => publisher_body(world, publisher),
         Actor::MqttBroker(broker) => mqtt_body(world, node, broker),
         Actor::MqttSubscriber(subscriber) => subscriber_body(now, subscriber),
+        Actor::WorkQueue(queue) => work_queue_body(world, node, queue),
     };
     Card { life, body, ends: ends_of(world, node), profile: profile_of(world, node) }
 }

@@ -17,7 +17,7 @@ use super::frame::{Body, CELLS, Cell, Held, Queue, QueueName, Row, next_message,
 use super::wiring::Wiring;
 
 const RETAINED: Text = Text::new("retained", "保留消息");
-const UNRELEASED: Text = Text::new("not released", "待释放");
+const UNRELEASED: Text = Text::new("to release", "待释放");
 pub(super) const NOT_CONNECTED: Text = Text::new("not connected", "未连接");
 
 /// Messages as a row.

@@ -382,9 +382,10 @@ impl Subject<'_> {
             Actor::LogProducer(producer) => self.log_producer(producer),
             Actor::LogBroker(broker) => self.log_broker(broker),
             Actor::LogConsumer(consumer) => self.log_consumer(consumer),
-            Actor::MqttPublisher(_) | Actor::MqttBroker(_) | Actor::MqttSubscriber(_) => {
-                self.mqtt_says(machine)
-            }
+            Actor::MqttPublisher(_)
+            | Actor::MqttBroker(_)
+            | Actor::MqttSubscriber(_)
+            | Actor::WorkQueue(_) => self.mqtt_says(machine),
             Actor::Requester(requester) => {
                 use crate::model::actor::requester::Client;
                 let waits = |client: &&Client| matches!(client, Client::Waiting { .. });

@@ -40,6 +40,14 @@ impl Subject<'_> {
             Actor::LogProducer(_) | Actor::LogBroker(_) | Actor::LogConsumer(_) => {
                 return self.log_figures(machine);
             }
+            Actor::WorkQueue(actor) => {
+                let gauges = actor.queue.gauges();
+                add("ready", "就绪", u64::from(gauges.n_ready));
+                add("held by workers", "被占用", u64::from(gauges.n_reserved));
+                add("delayed", "延迟", u64::from(gauges.n_delayed));
+                add("buried", "搁置", u64::from(gauges.n_buried));
+                add("workers that wait", "等待的工作者", u64::from(gauges.n_waiting));
+            }
             Actor::MqttPublisher(_) | Actor::MqttBroker(_) | Actor::MqttSubscriber(_) => {
                 return self.mqtt_figures(machine);
             }

@@ -1,7 +1,9 @@
-//! What the inspector says of an MQTT broker and its clients.
+//! What the inspector says of an MQTT broker and its clients, and of a work queue.
 
+use crate::kernel::SimTime;
 use crate::model::actor::Actor;
 use crate::model::actor::mqtt::MqttPublisher;
+use crate::model::workqueue::JobState;
 use crate::view::numbers;
 
 use super::inspect::Subject;
@@ -26,7 +28,7 @@ impl Subject<'_> {
                 let waiting = numbers::count(waiting.sum());
                 self.pick(
                     format!(
-                        "Sessions of clients that are away: {away}; unanswered and waiting messages: {waiting}."
+                        "Clients that are away: {away}; messages unanswered or waiting: {waiting}."
                     ),
                     format!("{away} 个离线客户端的会话；未应答与等待中的消息 {waiting} 条。"),
                 )
@@ -41,6 +43,20 @@ impl Subject<'_> {
                 }
             }
             Actor::MqttSubscriber(subscriber) => self.working(&subscriber.workers.busy),
+            Actor::WorkQueue(actor) => match actor.queue.due_by(SimTime::MAX).next() {
+                None => self.pick("No worker holds a job.", "没有工作者占用任务。"),
+                Some(id) => {
+                    let until = match actor.queue.job(id).map(|job| job.state) {
+                        Some(JobState::Reserved { until, .. }) => until,
+                        _ => self.now,
+                    };
+                    let within = numbers::span(until.since(self.now));
+                    self.pick(
+                        format!("It takes back the next job in {within}, unless it hears of it."),
+                        format!("若无消息，{within} 后收回下一个任务。"),
+                    )
+                }
+            },
             _ => String::new(),
         }
     }

@@ -19,6 +19,7 @@ pub mod findings;
 pub mod frame;
 pub mod frame_log;
 mod frame_mqtt;
+mod frame_workqueue;
 mod frame_tcp;
 pub mod host_card;
 pub mod inspect;

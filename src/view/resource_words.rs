@@ -11,6 +11,7 @@ use super::words::{Cast, Ink, Run, Sentence, number, part, sentence};
 pub fn rank(fact: &Fact) -> u8 {
     match fact {
         Fact::Alarm { .. } | Fact::SessionTurned { .. } => 8,
+        Fact::NotFound { .. } => 7,
         Fact::Retained { .. } => 2,
         Fact::Denied { .. } => 7,
         Fact::Synced { .. } | Fact::Audited { .. } => 2,
@@ -73,7 +74,7 @@ pub fn tell(fact: &Fact, cast: &Cast, lang: Lang) -> Sentence {
     }
 }
 
-/// A fact of an MQTT broker in a sentence.
+/// A fact of an MQTT broker or a work queue in a sentence.
 fn tell_session(fact: &Fact, cast: &Cast, lang: Lang) -> Sentence {
     let actor = |id| cast.actor(id, lang);
     let say = |en, zh, parts: &[Run]| sentence(Text::new(en, zh), lang, parts);
@@ -97,6 +98,11 @@ fn tell_session(fact: &Fact, cast: &Cast, lang: Lang) -> Sentence {
                 }
             }
         }
+        Fact::NotFound { msg, at, by } => say(
+            "{1} does not know {0} of {2} any more: its time to run is over.",
+            "{1}不再认{2}手中的 {0}：限定处理时间已过。",
+            &[part(msg.0.to_string(), Ink::Bad), actor(at), actor(by)],
+        ),
         Fact::Retained { msg, at, waits: true } => say(
             "{1} keeps {0}: nobody subscribes to it yet.",
             "{1}保留 {0}：暂时无人订阅。",

@@ -285,6 +285,7 @@ impl World {
                 .collect();
             match &mut self.actors[n].machine {
                 Actor::Broker(broker) => clients.into_iter().for_each(|c| broker.attach(c)),
+                Actor::WorkQueue(queue) => clients.iter().for_each(|_| queue.attach()),
                 Actor::Responder(responder) => responder.is_broker = is_broker,
                 _ => {}
             }
@@ -348,7 +349,8 @@ impl World {
                 _ => None,
             };
             let Some(hello) = hello else { continue };
-            if !matches!(self.actors[from.index()].machine, Actor::Broker(_)) {
+            if !matches!(self.actors[from.index()].machine, Actor::Broker(_) | Actor::WorkQueue(_))
+            {
                 continue;
             }
             if let Channel::Tcp(_) = channel.machine {

@@ -48,6 +48,7 @@ pub const ALL: &[Preset] = presets![
     "poison-message",
     "mqtt-qos",
     "mqtt-session",
+    "work-queue-ttr",
     "nagle-stall",
     "four-quadrants",
     "nodelay-small-writes",

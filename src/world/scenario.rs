@@ -176,6 +176,7 @@ pub fn kind_name(kind: &str) -> Text {
         "mqtt-publisher" => Text::new("Publisher", "发布者"),
         "mqtt-broker" => Text::new("MQTT broker", "MQTT 代理"),
         "mqtt-subscriber" => Text::new("Subscriber", "订阅者"),
+        "work-queue" => Text::new("Work queue", "工作队列"),
         "requester" => Text::new("Requester", "请求方"),
         "responder" => Text::new("Responder", "响应方"),
         "script" => Text::new("Script", "脚本"),

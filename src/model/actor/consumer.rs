@@ -181,6 +181,13 @@ params! {
             help ("On: it consumes its queue; off: it cancels, and works off what it has.",
                 "开：订阅队列；关：取消订阅，并处理完手头的消息。"),
             source "AMQP 0-9-1, basic.consume, basic.cancel";
+        /// How often it says that it still works.
+        touch: SimSpan = SimSpan::ZERO, range SimSpan::ZERO => SimSpan::s(3_600), scale log,
+            slider SimSpan::ms(100) => SimSpan::s(60), applies live,
+            name ("Touches every", "续期间隔"),
+            help ("How often it tells a work queue that it still has its jobs; 0 s: never.",
+                "每隔这么久告诉工作队列任务仍在处理；0 s 表示从不。"),
+            source "beanstalkd 1.12 doc/protocol.txt, touch";
     }
 }
 
@@ -206,6 +213,8 @@ pub struct Consumer {
     drawn: Option<Option<u16>>,
     /// When it asks for the next message.
     pub(super) next_pull: Option<SimTime>,
+    /// When it touches its jobs.
+    pub(super) next_touch: Option<SimTime>,
     n_drawn: u64,
 }
 
@@ -224,6 +233,7 @@ impl Consumer {
             parts: Parts::default(),
             drawn: None,
             next_pull: None,
+            next_touch: None,
             n_drawn: 0,
         }
     }
@@ -254,6 +264,7 @@ impl Consumer {
             }
             _ => {}
         }
+        self.touch_due(cx);
     }
 
     /// Work ended.
@@ -264,6 +275,7 @@ impl Consumer {
         self.settle_due(cx);
         self.pull_due(cx);
         self.go_on(cx);
+        self.touch_due(cx);
     }
 
     /// The next place takes messages again.
@@ -281,7 +293,7 @@ impl Consumer {
     /// When the next work ends, or the next acknowledgement is due.
     pub fn next_wake(&self) -> Option<SimTime> {
         let due = self.pending.front().map(|pending| pending.due);
-        let own = [due, self.next_pull].into_iter().flatten().min();
+        let own = [due, self.next_pull, self.next_touch].into_iter().flatten().min();
         match (self.workers.next_wake(), own) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
@@ -299,7 +311,7 @@ impl Consumer {
     pub fn on_crash(&mut self, cx: &mut Ctx<'_>) {
         self.workers.crash(cx);
         self.parts.crash(cx);
-        self.next_pull = None;
+        (self.next_pull, self.next_touch) = (None, None);
         self.drawn = None;
         // What was done and not acknowledged is forgotten; the record is not.
         self.pending.clear();

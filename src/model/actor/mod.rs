@@ -16,7 +16,9 @@ pub mod responder;
 pub mod script;
 mod settle;
 pub mod shares;
+mod touch;
 pub mod workers;
+pub mod workqueue;
 
 use crate::kernel::{SimSpan, SimTime};
 use crate::model::ground::Ctx;
@@ -36,6 +38,7 @@ pub use producer::{Producer, ProducerParams};
 pub use requester::{Requester, RequesterParams};
 pub use responder::{Responder, ResponderParams};
 pub use script::{Script, ScriptParams};
+pub use workqueue::{WorkQueueActor, WorkQueueParams};
 
 /// What a crashed or slowed actor can be: kinds that have workers can be slowed.
 #[derive(Clone, PartialEq, Debug)]
@@ -64,6 +67,8 @@ pub enum ActorParams {
     MqttBroker(MqttBrokerParams),
     /// An MQTT client that subscribes.
     MqttSubscriber(MqttSubscriberParams),
+    /// A work queue.
+    WorkQueue(WorkQueueParams),
 }
 
 /// Where an actor stands on the way of a message: what is lost between two of them has a name.
@@ -87,9 +92,10 @@ impl ActorParams {
             | ActorParams::Requester(_)
             | ActorParams::LogProducer(_)
             | ActorParams::MqttPublisher(_) => Role::Source,
-            ActorParams::Broker(_) | ActorParams::LogBroker(_) | ActorParams::MqttBroker(_) => {
-                Role::Middle
-            }
+            ActorParams::Broker(_)
+            | ActorParams::LogBroker(_)
+            | ActorParams::MqttBroker(_)
+            | ActorParams::WorkQueue(_) => Role::Middle,
             ActorParams::Consumer(_)
             | ActorParams::Responder(_)
             | ActorParams::LogConsumer(_)
@@ -112,6 +118,7 @@ impl ActorParams {
         MqttPublisherParams::KIND,
         MqttBrokerParams::KIND,
         MqttSubscriberParams::KIND,
+        WorkQueueParams::KIND,
     ];
 
     /// The defaults of the kind of that name.
@@ -129,6 +136,7 @@ impl ActorParams {
             MqttPublisherParams::KIND => Some(ActorParams::MqttPublisher(Default::default())),
             MqttBrokerParams::KIND => Some(ActorParams::MqttBroker(Default::default())),
             MqttSubscriberParams::KIND => Some(ActorParams::MqttSubscriber(Default::default())),
+            WorkQueueParams::KIND => Some(ActorParams::WorkQueue(Default::default())),
             _ => None,
         }
     }
@@ -148,6 +156,7 @@ impl ActorParams {
             ActorParams::MqttPublisher(p) => p,
             ActorParams::MqttBroker(p) => p,
             ActorParams::MqttSubscriber(p) => p,
+            ActorParams::WorkQueue(p) => p,
         }
     }
 
@@ -166,6 +175,7 @@ impl ActorParams {
             ActorParams::MqttPublisher(p) => p,
             ActorParams::MqttBroker(p) => p,
             ActorParams::MqttSubscriber(p) => p,
+            ActorParams::WorkQueue(p) => p,
         }
     }
 
@@ -183,7 +193,7 @@ impl ActorParams {
     pub fn may_speak_to(&self, to: &ActorParams) -> bool {
         use ActorParams::{
             Broker, Consumer, LogBroker, LogConsumer, LogProducer, MqttBroker, MqttPublisher,
-            MqttSubscriber, Producer, Requester, Responder, Script,
+            MqttSubscriber, Producer, Requester, Responder, Script, WorkQueue,
         };
         matches!(
             (self, to),
@@ -196,6 +206,8 @@ impl ActorParams {
                 | (LogBroker(_), LogConsumer(_))
                 | (MqttPublisher(_), MqttBroker(_))
                 | (MqttBroker(_), MqttSubscriber(_))
+                | (Producer(_), WorkQueue(_))
+                | (WorkQueue(_), Consumer(_))
         )
     }
 }
@@ -227,6 +239,8 @@ pub enum Actor {
     MqttBroker(Box<MqttBrokerActor>),
     /// An MQTT client that subscribes.
     MqttSubscriber(Box<MqttSubscriber>),
+    /// A work queue.
+    WorkQueue(Box<WorkQueueActor>),
 }
 
 impl Actor {
@@ -247,6 +261,7 @@ impl Actor {
             ActorParams::MqttSubscriber(p) => {
                 Actor::MqttSubscriber(Box::new(MqttSubscriber::new(p)))
             }
+            ActorParams::WorkQueue(p) => Actor::WorkQueue(Box::new(WorkQueueActor::new(p))),
         }
     }
 
@@ -265,6 +280,7 @@ impl Actor {
             Actor::MqttPublisher(a) => &a.params,
             Actor::MqttBroker(a) => &a.params,
             Actor::MqttSubscriber(a) => &a.params,
+            Actor::WorkQueue(a) => &a.params,
         }
     }
 
@@ -297,7 +313,8 @@ impl Actor {
             | Actor::Responder(_)
             | Actor::LogBroker(_)
             | Actor::MqttBroker(_)
-            | Actor::MqttSubscriber(_) => {}
+            | Actor::MqttSubscriber(_)
+            | Actor::WorkQueue(_) => {}
         }
     }
 
@@ -316,6 +333,7 @@ impl Actor {
             Actor::MqttPublisher(a) => a.on_message(cx, parcel),
             Actor::MqttBroker(a) => a.on_message(cx, port, parcel),
             Actor::MqttSubscriber(a) => a.on_message(cx, parcel),
+            Actor::WorkQueue(a) => a.on_message(cx, port, parcel),
             // Scripts have streams: they hear of them by `on_stream`.
             Actor::Script(_) => {}
         }
@@ -344,6 +362,7 @@ impl Actor {
             Actor::MqttPublisher(a) => a.on_wake(cx),
             Actor::MqttBroker(a) => a.on_wake(cx),
             Actor::MqttSubscriber(a) => a.on_wake(cx),
+            Actor::WorkQueue(a) => a.on_wake(cx),
         }
     }
 
@@ -359,6 +378,7 @@ impl Actor {
             Actor::LogBroker(a) => a.on_writable(cx, port),
             Actor::MqttPublisher(a) => a.on_writable(cx),
             Actor::MqttBroker(a) => a.on_writable(cx, port),
+            Actor::WorkQueue(a) => a.on_writable(cx, port),
             Actor::Script(_) | Actor::LogConsumer(_) | Actor::MqttSubscriber(_) => {}
         }
     }
@@ -379,6 +399,7 @@ impl Actor {
             Actor::MqttPublisher(a) => a.next_wake(),
             Actor::MqttBroker(a) => a.next_wake(),
             Actor::MqttSubscriber(a) => a.next_wake(),
+            Actor::WorkQueue(a) => a.next_wake(),
         }
     }
 
@@ -407,6 +428,7 @@ impl Actor {
             Actor::MqttPublisher(a) => a.on_crash(cx),
             Actor::MqttBroker(a) => a.on_crash(cx),
             Actor::MqttSubscriber(a) => a.on_crash(cx),
+            Actor::WorkQueue(a) => a.on_crash(cx),
         }
     }
 
@@ -423,6 +445,7 @@ impl Actor {
             Actor::LogConsumer(a) => a.on_restart(cx),
             Actor::MqttPublisher(a) => a.on_restart(cx),
             Actor::MqttSubscriber(a) => a.on_restart(cx),
+            Actor::WorkQueue(a) => a.on_restart(cx),
             Actor::Responder(_) | Actor::MqttBroker(_) => {}
         }
     }
@@ -456,6 +479,8 @@ impl Actor {
             Actor::LogConsumer(a) => a.on_resume(cx),
             Actor::MqttPublisher(a) => a.postpone(span),
             Actor::MqttBroker(_) | Actor::MqttSubscriber(_) => {}
+            // Times to run go on while it stands still.
+            Actor::WorkQueue(a) => a.on_wake(cx),
         }
     }
 
@@ -497,6 +522,7 @@ impl Actor {
             Actor::MqttPublisher(a) => a.set(cx, index, value),
             Actor::MqttBroker(a) => a.set(cx, index, value),
             Actor::MqttSubscriber(a) => a.set(cx, index, value),
+            Actor::WorkQueue(a) => a.set(index, value),
         }
     }
 
@@ -522,6 +548,7 @@ impl Actor {
             Actor::MqttPublisher(a) => a.n_held(),
             Actor::MqttBroker(a) => a.n_held(),
             Actor::MqttSubscriber(a) => a.n_held(),
+            Actor::WorkQueue(a) => a.n_held(),
         }
     }
 

@@ -169,6 +169,8 @@ pub enum Fact {
     SessionTurned { at: ActorId, by: ActorId, is_there: bool, is_kept: bool },
     /// The broker `at` keeps `msg` for who subscribes later; `waits`: nobody has got it yet.
     Retained { msg: MsgId, at: ActorId, waits: bool },
+    /// The work queue `at` does not know `msg` as a job of `by`, who speaks of it: it took it back.
+    NotFound { msg: MsgId, at: ActorId, by: ActorId },
 }
 
 /// What happens to a transaction.
@@ -247,6 +249,7 @@ impl Fact {
             | Fact::Routed { msg, .. }
             | Fact::Audited { msg, .. }
             | Fact::Retained { msg, .. }
+            | Fact::NotFound { msg, .. }
             | Fact::Excused { msg, .. } => Some(msg),
             _ => None,
         }

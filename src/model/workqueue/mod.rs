@@ -215,6 +215,21 @@ impl WorkQueue {
         self.serve(now, out);
     }
 
+    /// The connection waits no longer, and hears nothing of it: it is read again.
+    pub fn cancel_wait(&mut self, worker: WorkerNo) {
+        self.waiting.retain(|waiting| waiting.worker != worker);
+    }
+
+    /// Reserved jobs whose time to run is over by then.
+    pub fn due_by(&self, now: SimTime) -> impl Iterator<Item = JobId> {
+        self.due.iter().take_while(move |(at, _)| *at <= now).map(|(_, id)| *id)
+    }
+
+    /// Delayed jobs whose time has come by then.
+    pub fn ripe_by(&self, now: SimTime) -> impl Iterator<Item = JobId> {
+        self.delayed.iter().take_while(move |(at, _)| *at <= now).map(|(_, id)| *id)
+    }
+
     /// Earliest time at which a job moves by itself or a wait ends.
     pub fn next_wake(&self) -> Option<SimTime> {
         let delayed = self.delayed.first().map(|(at, _)| *at);
