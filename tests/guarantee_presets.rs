@@ -162,9 +162,13 @@ fn every_promise_of_a_preset_holds_wherever_something_goes_wrong() {
         "exactly-once-consumer-dedupe",
         "exactly-once-producer-id",
         "poison-message",
+        "transactions",
     ] {
         let mut scenario = open(id);
-        if id != "poison-message" {
+        if id == "transactions" {
+            // Until the open transaction has timed out.
+            scenario.set("until", "5500ms").expect("an end");
+        } else if id != "poison-message" {
             // The crash of the document comes after the hundredth message.
             scenario.set("producer.limit", "110").expect("a limit");
             scenario.set("until", "10s").expect("an end");

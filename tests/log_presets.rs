@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use inflight::kernel::{SimSpan, SimTime};
-use inflight::model::fact::{Fact, Why};
+use inflight::model::command::Node;
+use inflight::model::fact::{Cause, Fact, TxnTurn, Why};
 use inflight::model::message::{ActorId, MsgId};
 use inflight::world::World;
 use inflight::world::preset;
@@ -294,4 +295,134 @@ fn a_lag_of_thirty_seconds_takes_two_minutes_and_twenty_seconds_with_two() {
     let (most, seconds) = lag(&with("lag-and-catch-up", &[("consumer-2.joined", "on")]));
     assert!((2_395..=2_405).contains(&most), "{most}");
     assert!((19.0..=22.0).contains(&seconds), "{seconds}");
+}
+
+/// The orders of aborted transactions, and who did which message: billing's, then the monitor's.
+fn of_transactions(facts: &Facts, scenario: &Scenario) -> (BTreeSet<MsgId>, [BTreeSet<MsgId>; 2]) {
+    let (shop, log) = (actor(scenario, "shop"), Node::Actor(actor(scenario, "log")));
+    let refused = facts.iter().filter_map(|(_, fact)| match fact {
+        Fact::Confirmed { msg, by, accepted: false } if *by == shop => Some(*msg),
+        _ => None,
+    });
+    let refused: BTreeSet<MsgId> = refused.collect();
+    let dropped = facts.iter().filter_map(|(_, fact)| match fact {
+        Fact::Dropped { msg, at, why: Why::Aborted } if *at == log => Some(*msg),
+        _ => None,
+    });
+    assert_eq!(dropped.collect::<BTreeSet<_>>(), refused, "the broker says the same");
+    // A copy stands for what it is a copy of.
+    let mut of: BTreeMap<MsgId, MsgId> = BTreeMap::new();
+    let mut done = [BTreeSet::new(), BTreeSet::new()];
+    for (_, fact) in facts {
+        match *fact {
+            Fact::Copied { msg, of: original, .. } => drop(of.insert(msg, original)),
+            Fact::Done { msg, at, .. } => {
+                let group = usize::from(at == actor(scenario, "monitor"));
+                done[group].insert(of.get(&msg).copied().unwrap_or(msg));
+            }
+            _ => {}
+        }
+    }
+    (refused, done)
+}
+
+#[test]
+fn what_is_aborted_reaches_those_who_read_everything_and_nobody_else() {
+    let scenario = open("transactions");
+    let (all, shop) = (facts(&scenario), Node::Actor(actor(&scenario, "shop")));
+    let (aborted, [billing, monitor]) = of_transactions(&all, &scenario);
+    // The third, sixth and ninth, and two orders of the fifth.
+    assert_eq!(aborted.len(), 3 * 5 + 2);
+    assert!(aborted.is_subset(&monitor));
+    assert!(aborted.is_disjoint(&billing));
+    let sent = all.iter().filter_map(|(when, fact)| match fact {
+        Fact::Sent { msg, .. } if *when < at(8_400) => Some(*msg),
+        _ => None,
+    });
+    // The first order after the pause is refused: the shop does not know yet that it was fenced.
+    let unwritten: BTreeSet<MsgId> = all
+        .iter()
+        .filter_map(|(_, fact)| match fact {
+            Fact::Dropped { msg, at, why: Why::Aborted } if *at == shop => Some(*msg),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(unwritten.len(), 1);
+    let rest: Vec<MsgId> =
+        sent.filter(|m| !aborted.contains(m) && !unwritten.contains(m)).collect();
+    assert!(rest.iter().all(|msg| billing.contains(msg) && monitor.contains(msg)));
+    assert!(done(&all).values().all(|n| *n <= 1));
+    // Whoever reads everything gets what was taken back, and a knob makes billing one of them.
+    let scenario = with("transactions", &[("billing.isolation", "read-uncommitted")]);
+    let [n_billed, n_seen] = ["billing", "monitor"].map(|id| {
+        let who = actor(&scenario, id);
+        count(&facts(&scenario), |fact| matches!(fact, Fact::Done { at, .. } if *at == who))
+    });
+    assert_eq!(n_billed, n_seen);
+}
+
+#[test]
+fn an_open_transaction_holds_up_all_that_comes_after_it_until_its_time_is_over() {
+    let scenario = open("transactions");
+    let facts = facts(&scenario);
+    let turned = |wanted: TxnTurn| {
+        let hit = |(when, fact): &(SimTime, Fact)| match fact {
+            Fact::TxnTurned { turn, .. } if *turn == wanted => Some(ms(*when)),
+            _ => None,
+        };
+        facts.iter().filter_map(hit).collect::<Vec<_>>()
+    };
+    assert_eq!(turned(TxnTurn::TimesOut), [5_110], "3 s after its first record came");
+    let billing = actor(&scenario, "billing");
+    let mut sent = BTreeMap::new();
+    let mut slowest = (0, 0);
+    for (when, fact) in &facts {
+        match fact {
+            Fact::Sent { msg, .. } => drop(sent.insert(*msg, ms(*when))),
+            Fact::Done { msg, at, .. } if *at == billing => {
+                let late = ms(*when) - sent[msg];
+                slowest = slowest.max((late, sent[msg]));
+            }
+            _ => {}
+        }
+    }
+    // A return of 2.5 s, behind two orders of 2.1 s and 2.2 s: done at 5.125 s.
+    assert_eq!(slowest, (2_625, 2_500));
+    // When the shop goes on it is told that it is another now, and goes on with new orders.
+    assert!(turned(TxnTurn::Fenced).is_empty());
+    let last = turned(TxnTurn::Committed).pop().expect("a transaction");
+    assert!(8_000 < last, "{last}");
+    let none = with("transactions", &[("shop.transaction", "0")]);
+    let held = |facts: &Facts| {
+        let cause = Cause::OpenTransaction;
+        count(facts, |fact| matches!(fact, Fact::Held { cause: c, .. } if *c == cause))
+    };
+    assert!(40 < held(&facts));
+    assert_eq!(held(&self::facts(&none)), 0, "without transactions nobody waits");
+}
+
+#[test]
+fn a_restart_aborts_what_was_left_open_and_fences_its_predecessor() {
+    let text = preset::find("transactions").expect("a preset").text;
+    let text = text.replace("\"pause\"", "\"crash\"").replace("\"4s\"", "\"100ms\"");
+    let scenario = Scenario::parse(&text).expect("a document");
+    let facts = facts(&scenario);
+    let fenced: Vec<(u64, u32)> = facts
+        .iter()
+        .filter_map(|(when, fact)| match fact {
+            Fact::TxnTurned { turn: TxnTurn::Fenced, epoch, .. } => Some((ms(*when), *epoch)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(fenced, [(2_360, 5)], "the fifth, long before its timeout");
+    let lost_then = facts.iter().filter(|(when, fact)| {
+        (2_200..2_500).contains(&ms(*when))
+            && matches!(fact, Fact::Dropped { why: Why::Aborted, .. })
+    });
+    assert_eq!(lost_then.count(), 2, "the two orders that were written");
+    let epochs = facts.iter().filter_map(|(_, fact)| match fact {
+        Fact::TxnTurned { turn: TxnTurn::Begun, epoch, .. } => Some(*epoch),
+        _ => None,
+    });
+    assert!(epochs.is_sorted_by(|a, b| a < b), "every transaction is of a later incarnation");
 }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use inflight::kernel::{SimSpan, SimTime};
-use inflight::model::actor::log::{AckWish, CommitMode, Division, Start};
+use inflight::model::actor::log::{AckWish, CommitMode, Division, Sees, Start};
 use inflight::model::actor::{
     Actor, ActorParams, LogBrokerParams, LogConsumerParams, LogProducerParams,
 };
@@ -48,8 +48,14 @@ prop_compose! {
         batch in prop_oneof![Just(1_u64), Just(700), Just(16_384)],
         in_flight in 1_u32..6,
         retries in prop_oneof![Just(u32::MAX), 0_u32..4],
+        transaction in prop_oneof![2 => Just(0), 1 => 1_u32..20],
+        abort in 0_u32..500_000,
+        transaction_timeout_ms in 30_u64..600,
     ) -> LogProducerParams {
         LogProducerParams {
+            transaction: Amount(transaction),
+            abort: Ppm(abort),
+            transaction_timeout: SimSpan::ms(transaction_timeout_ms),
             rate: Rate::per_s(120),
             acks: AckWish::ALL[acks],
             idempotence,
@@ -106,8 +112,10 @@ prop_compose! {
         workers in 1_u32..4,
         work_ms in 0_u64..12,
         min_bytes in prop_oneof![Just(1), 1_u64..2_000],
+        isolation in 0_usize..2,
     ) -> LogConsumerParams {
         LogConsumerParams {
+            isolation: Sees::ALL[isolation],
             group: if group.is_empty() { Words::NONE } else { Words::of(&[group]) },
             joined,
             service: SimSpan::ms(work_ms),

@@ -48,6 +48,8 @@ pub enum Why {
     Incomplete,
     /// The log did not take its batch.
     NotTaken,
+    /// Its transaction was aborted.
+    Aborted,
 }
 
 impl Why {
@@ -90,6 +92,7 @@ impl Why {
                 Text { en: "the rest of its batch is missing", zh: "所在批次不完整" }
             }
             Why::NotTaken => Text { en: "the log did not take it", zh: "日志未接收" },
+            Why::Aborted => Text { en: "its transaction was aborted", zh: "所在事务已中止" },
         }
     }
 }
@@ -192,11 +195,13 @@ pub enum Cause {
     PollWait,
     /// No simulation: an article claims that it takes so long.
     Claim,
+    /// Log: a transaction that stands before it has not ended.
+    OpenTransaction,
 }
 
 impl Cause {
     /// Every cause, in the order of the stacked chart from below.
-    pub const ALL: [Cause; 47] = [
+    pub const ALL: [Cause; 48] = [
         Cause::Sender,
         Cause::BackPressure,
         Cause::Retry,
@@ -244,6 +249,7 @@ impl Cause {
         Cause::FetchWait,
         Cause::PollWait,
         Cause::Claim,
+        Cause::OpenTransaction,
     ];
 
     /// How many there are.
@@ -303,6 +309,7 @@ impl Cause {
             Cause::Unowned => "unowned",
             Cause::FetchWait => "fetch-wait",
             Cause::PollWait => "poll-wait",
+            Cause::OpenTransaction => "open-transaction",
             Cause::Claim => "claim",
         }
     }
@@ -356,6 +363,7 @@ impl Cause {
             Cause::Unowned => Text { en: "partition unowned", zh: "分区无人消费" },
             Cause::FetchWait => Text { en: "fetch waits for more", zh: "拉取等待凑足" },
             Cause::PollWait => Text { en: "waiting for a poll", zh: "等待下次轮询" },
+            Cause::OpenTransaction => Text { en: "open transaction", zh: "事务未结束" },
             Cause::Claim => Text { en: "claim (not simulated)", zh: "声称值（非仿真）" },
         }
     }

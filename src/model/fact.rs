@@ -12,6 +12,7 @@ pub use crate::model::broker_fact::Resource;
 pub use crate::model::cause::{Cause, Why};
 use crate::model::command::Node;
 use crate::model::group::GroupState;
+use crate::model::log::TxnEnd;
 use crate::model::message::{ActorId, ChannelId, MsgId};
 use crate::model::tcp::{Errno, Gauges, Hold, Segment, TimerKind};
 
@@ -156,6 +157,30 @@ pub enum Fact {
     Committed { at: ActorId, group: u8, partition: u8, offset: u64 },
     /// A commit came from a member that has lost its place.
     CommitRefused { at: ActorId, by: ActorId, partition: u8, offset: u64 },
+    /// The transaction of `by` that is incarnation `epoch` turned to `turn` at its coordinator.
+    TxnTurned { at: ActorId, by: ActorId, epoch: u32, turn: TxnTurn },
+    /// A partition got the control record that ends a transaction of `by`.
+    Marked { at: ActorId, by: ActorId, partition: u8, offset: u64, end: TxnEnd },
+}
+
+/// What happens to a transaction.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum TxnTurn {
+    /// Its first record was written.
+    Begun,
+    /// Its producer commits: the decision is logged.
+    Commits,
+    /// Its producer aborts.
+    Aborts,
+    /// It was open for too long: the coordinator aborts it.
+    TimesOut,
+    /// Its producer began anew: the coordinator aborts it.
+    Fenced,
+    /// All its markers are on the replicas in sync: its records count.
+    Committed,
+    /// All its markers are on the replicas in sync: its records do not count.
+    Aborted,
 }
 
 /// Why a wire lost a packet.

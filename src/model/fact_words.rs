@@ -72,6 +72,12 @@ impl Fact {
             Fact::CommitRefused { at, by, partition, offset } => {
                 [head(52, at, partition, u64::from(by.0)), offset, 0]
             }
+            Fact::TxnTurned { at, by, epoch, turn } => {
+                [head(53, at, turn as u8, u64::from(by.0)), u64::from(epoch), 0]
+            }
+            Fact::Marked { at, by, partition, offset, end } => {
+                [head(54, at, partition, u64::from(by.0)), offset, end as u64]
+            }
             // Every other fact has its words above.
             _ => [0; 3],
         }

@@ -5,7 +5,9 @@
 //! a `u64`. Sizes follow Kafka's request headers and record format 2, without compression.
 
 use crate::model::group::{Assignor, GroupError};
-use crate::model::log::{Acks, BATCH_OVERHEAD, ProduceError, RecordShape};
+use crate::model::log::{
+    Acks, BATCH_OVERHEAD, Isolation, ProduceError, RecordShape, TxnEnd, TxnReply,
+};
 use crate::model::message::Message;
 
 /// Most partitions of a topic on the stage.
@@ -32,8 +34,11 @@ pub struct ProduceRecord {
     pub partition: u8,
     /// What the producer waits for.
     pub acks: Acks,
-    /// Epoch and first sequence number, if the producer is idempotent.
-    pub stamp: Option<(u16, u32)>,
+    /// Epoch and first sequence number, if the producer is idempotent; in a transaction the
+    /// incarnation that the coordinator gave stands for the epoch.
+    pub stamp: Option<(u32, u32)>,
+    /// Whether it belongs to a transaction.
+    pub is_transactional: bool,
     /// The record.
     pub message: Message,
 }
@@ -73,6 +78,8 @@ pub struct Fetch {
     /// Where it begins in a partition of which its group has committed nothing: at the beginning,
     /// else at the end.
     pub earliest: bool,
+    /// What it sees.
+    pub isolation: Isolation,
 }
 
 /// A member joins its group.
@@ -132,6 +139,22 @@ pub enum LogParcel {
         /// Whether it is stored.
         result: Result<(), ProduceError>,
     },
+    /// From a producer: it begins, or begins anew (`InitProducerId`).
+    TxnBegin {
+        /// Counts its beginnings.
+        number: u32,
+        /// How long a transaction of it may be open.
+        timeout_ms: u32,
+    },
+    /// From a producer: its transaction ends (`EndTxn`).
+    TxnEnd {
+        /// Which incarnation it is.
+        incarnation: u32,
+        /// How.
+        end: TxnEnd,
+    },
+    /// From the coordinator of transactions.
+    Txn(TxnReply),
     /// To a client: the topic has so many partitions now.
     Topic {
         /// How many.

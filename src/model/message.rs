@@ -81,6 +81,26 @@ pub struct Message {
     pub stored: u32,
 }
 
+impl Message {
+    /// Nothing that anybody sends: it stands in a log for a control record of `by`.
+    pub const fn control(born: SimTime, by: ActorId) -> Message {
+        Message {
+            id: MsgId(0),
+            key: 0,
+            bytes: 0,
+            root: MsgId(0),
+            route: 0,
+            hops: 0,
+            born,
+            expiration_ms: None,
+            priority: 0,
+            is_bad: false,
+            by,
+            stored: 0,
+        }
+    }
+}
+
 /// Bytes that framing adds to a message's body: an AMQP 0-9-1 `basic.publish` or `basic.deliver`
 /// takes a method, a header and a body frame, each with 8 bytes around it, and some 40 inside.
 pub const FRAMING_BYTES: u32 = 64;

@@ -275,7 +275,9 @@ fn tell_work(fact: &Fact, cast: &Cast, lang: Lang) -> Sentence {
         | Fact::Owned { .. }
         | Fact::Disowned { .. }
         | Fact::Committed { .. }
-        | Fact::CommitRefused { .. } => super::log_words::tell(fact, cast, lang),
+        | Fact::CommitRefused { .. }
+        | Fact::TxnTurned { .. }
+        | Fact::Marked { .. } => super::log_words::tell(fact, cast, lang),
         Fact::Held { msg, cause } => say(
             "{0} waits: {1}.",
             "{0} 在等待：{1}。",

@@ -55,5 +55,6 @@ pub const fn fill_of(cause: Cause) -> (Token, Pattern) {
         Cause::Unowned => (Token::CauseRebalance, Pattern::Solid),
         Cause::FetchWait => (Token::CauseNagle, Pattern::Hatch),
         Cause::PollWait => (Token::CauseRebalance, Pattern::Hatch),
+        Cause::OpenTransaction => (Token::CauseDelayedAck, Pattern::Lines),
     }
 }

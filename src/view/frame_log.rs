@@ -1,9 +1,10 @@
 //! A log broker and its clients at one instant.
 
 use crate::model::ActorId;
+use crate::model::actor::log::broker::Stored;
 use crate::model::actor::log::{LogBrokerActor, LogConsumer, LogProducer};
 use crate::model::group::{GroupState, Phase};
-use crate::model::log::PartitionNo;
+use crate::model::log::{Content, Isolation, PartitionNo, Replica, TxnEnd};
 use crate::world::World;
 use crate::world::arena::ActorNode;
 
@@ -32,11 +33,30 @@ pub struct Tape {
     pub end: u64,
     /// Consumers see what is below.
     pub high: u64,
+    /// Those who read committed records see what is below: the last stable offset.
+    pub stable: u64,
+    /// The newest offsets that belong to transactions, rising, as far as they are open, aborted, or
+    /// ends.
+    pub notes: Vec<(u64, Note)>,
     /// Its replicas, by node.
     pub replicas: Vec<ReplicaFrame>,
     /// Where the groups stand, by group.
     pub marks: Vec<Option<GroupMark>>,
 }
+
+/// What a transaction makes of an offset.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Note {
+    /// A record of one that is open.
+    Open,
+    /// A record of one that was aborted.
+    Aborted,
+    /// The control record that ends one, committed or not.
+    End(TxnEnd),
+}
+
+/// Offsets at a tape's end that are looked at.
+const NOTED: u64 = 96;
 
 /// A replica.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -129,7 +149,9 @@ pub(super) fn log_body(node: &ActorNode, actor: &LogBrokerActor) -> Body {
         });
         let marks = marks.collect();
         let (start, high) = (leading.map_or(0, |l| l.log.start()), state.high_watermark());
-        logs.tapes.push(Tape { start, end, high, replicas, marks });
+        let stable = state.readable_end(Isolation::Committed);
+        let notes = leading.map_or_else(Vec::new, notes_of);
+        logs.tapes.push(Tape { start, end, high, stable, notes, replicas, marks });
     }
     logs.groups = actor
         .groups
@@ -148,6 +170,27 @@ pub(super) fn log_body(node: &ActorNode, actor: &LogBrokerActor) -> Body {
         })
         .collect();
     Body::Log(logs)
+}
+
+/// What transactions make of the newest offsets of a log.
+fn notes_of(leader: &Replica<Stored>) -> Vec<(u64, Note)> {
+    let from = leader.log.end().saturating_sub(NOTED);
+    let mut notes = Vec::new();
+    for batch in leader.log.batches_from(from) {
+        let Some(stamp) = batch.stamp.filter(|stamp| stamp.is_transactional) else { continue };
+        for record in leader.log.read(batch.base.max(from), batch.end()) {
+            let producers = &leader.producers;
+            let note = match record.content {
+                Content::Commit => Note::End(TxnEnd::Commit),
+                Content::Abort => Note::End(TxnEnd::Abort),
+                _ if producers.is_aborted(stamp.producer, record.offset) => Note::Aborted,
+                _ if producers.is_open(stamp.producer, record.offset) => Note::Open,
+                _ => continue,
+            };
+            notes.push((record.offset, note));
+        }
+    }
+    notes
 }
 
 pub(super) fn log_consumer_body(now: SimTime, consumer: &LogConsumer) -> Body {
@@ -181,14 +224,17 @@ pub(super) fn log_producer_body(world: &World, producer: &LogProducer) -> Body {
         (MsgId(world.ground.newest.0 + 1), left, passed as f32)
     });
     let waiting = producer.sender.accumulator();
-    let cells = waiting.records().map(|r| Cell { msg: r.message.id, glyph: Glyph::New });
-    let gauges = producer.sender.gauges();
+    let later = producer.txn.iter().flat_map(|txn| &txn.waiting).map(|message| message.id);
+    let all = waiting.records().map(|record| record.message.id).chain(later);
+    let cells = all.map(|msg| Cell { msg, glyph: Glyph::New });
+    let later = producer.txn.as_ref().map_or(0, |txn| txn.waiting.len() as u32);
+    let n_waiting = producer.sender.gauges().n_waiting + later;
     Body::Producer {
         rate: producer.params.rate,
         arrivals: producer.params.arrivals,
         next,
-        outbox: Row::of(u64::from(gauges.n_waiting), cells),
-        unconfirmed: u64::from(producer.n_held - gauges.n_waiting.min(producer.n_held)),
+        outbox: Row::of(u64::from(n_waiting), cells),
+        unconfirmed: u64::from(producer.n_held - n_waiting.min(producer.n_held)),
         blocked: !producer.sender.has_room(),
     }
 }

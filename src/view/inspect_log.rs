@@ -1,8 +1,9 @@
 //! What the inspector says of a log broker and its clients.
 
 use crate::model::actor::Actor;
-use crate::model::actor::log::{LogBrokerActor, LogConsumer, LogProducer};
+use crate::model::actor::log::{LogBrokerActor, LogConsumer, LogProducer, Stage};
 use crate::model::group::Phase;
+use crate::model::log::{Isolation, PartitionNo};
 use crate::view::numbers;
 
 use super::inspect::Subject;
@@ -14,6 +15,28 @@ impl Subject<'_> {
                 "It must wait: as many requests as it may have are on their way.",
                 "它必须等待：在途请求已达上限。",
             );
+        }
+        let stage = producer.txn.as_ref().map(|txn| txn.stage);
+        match stage {
+            Some(Stage::Beginning { .. }) => {
+                return self.pick(
+                    "It asks the coordinator for its epoch; messages wait until it has one.",
+                    "它在向协调者申请纪元；此前消息都要等待。",
+                );
+            }
+            Some(Stage::Flushing) => {
+                return self.pick(
+                    "It waits until all records of its transaction are written.",
+                    "它在等本事务的记录全部写入。",
+                );
+            }
+            Some(Stage::Ending { .. }) => {
+                return self.pick(
+                    "It waits until its transaction has ended; new messages wait for the next.",
+                    "它在等事务结束；新消息等待下一个事务。",
+                );
+            }
+            Some(Stage::Open) | None => {}
         }
         match producer.next_at {
             Some(at) => {
@@ -41,6 +64,15 @@ impl Subject<'_> {
             return self.pick(
                 format!("Batches that wait for the replicas in sync: {n}."),
                 format!("{n} 个批次在等同步副本。"),
+            );
+        }
+        let n = held_by_transactions(actor);
+        if n != 0 {
+            return self.pick(
+                format!(
+                    "A transaction is open: whoever reads committed records waits for offsets: {n}."
+                ),
+                format!("有事务未结束：只读已提交的消费者在等 {n} 个位移。"),
             );
         }
         let n = gauges.n_parked;
@@ -87,6 +119,11 @@ impl Subject<'_> {
                 add("in batches", "批次中等待", u64::from(gauges.n_waiting));
                 add("batches under way", "在途批次", u64::from(gauges.n_unsettled));
                 add("requests in flight", "在途请求", u64::from(gauges.n_in_flight));
+                if let Some(txn) = &producer.txn {
+                    add("in the transaction", "本事务记录", u64::from(txn.n_records));
+                    add("for the next one", "等待下一事务", txn.waiting.len() as u64);
+                    add("transactions ended", "已结束事务", txn.n_ended);
+                }
             }
             Actor::LogBroker(actor) => {
                 let gauges = actor.broker.gauges();
@@ -97,6 +134,7 @@ impl Subject<'_> {
                 add("partitions offline", "离线分区", u64::from(gauges.n_offline));
                 let under = u64::from(gauges.n_under_replicated);
                 add("under-replicated", "副本不足的分区", under);
+                add("behind open transactions", "被未结束事务挡住", held_by_transactions(actor));
             }
             Actor::LogConsumer(consumer) => {
                 add("partitions", "拥有分区", consumer.readings.len() as u64);
@@ -110,4 +148,11 @@ impl Subject<'_> {
         }
         figures
     }
+}
+
+/// Offsets that only an open transaction hides.
+fn held_by_transactions(actor: &LogBrokerActor) -> u64 {
+    let all =
+        (0..actor.shelves.len() as u32).filter_map(|n| actor.broker.partition(PartitionNo(n)));
+    all.map(|p| p.high_watermark() - p.readable_end(Isolation::Committed)).sum()
 }

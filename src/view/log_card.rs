@@ -2,17 +2,20 @@
 //!
 //! A tape's end is at the right. Solid is what the first group has not been handed, hatched what it
 //! was handed and has not committed; each group has a mark of its own shape where it has committed,
-//! and a line shows the high watermark. With many partitions rows get lower: first without
+//! and a line shows the high watermark, a dashed one the last stable offset if that is lower. Dots
+//! are records of open transactions, lines those of aborted ones; the control record that ends one
+//! is a full cell, crossed if it aborts. With many partitions rows get lower: first without
 //! replicas, then without words.
 
 use crate::model::ActorId;
 use crate::model::group::{GroupState, Phase};
+use crate::model::log::TxnEnd;
 use crate::param::{Lang, Text};
 
 use super::cards::Cards;
-use super::draw::{Anchor, Pattern, Point, Rect, Shape, bold, plain, pt, stroke};
+use super::draw::{Anchor, Pattern, Point, Rect, Shape, Stroke, bold, plain, pt, stroke};
 use super::frame::{Card, Life};
-use super::frame_log::{GroupFrame, Logs, Membership, ReplicaState, Tape};
+use super::frame_log::{GroupFrame, Logs, Membership, Note, ReplicaState, Tape};
 use super::numbers::{count, span};
 use super::tokens::Token;
 use super::words::{Cast, fill};
@@ -34,6 +37,10 @@ const NO_PARTITION: Text = Text::new("no partition", "没有分区");
 const PARTITIONS: Text = Text::new("partitions: {0}", "分区 {0}");
 const READS: Text = Text::new("reads {0}", "读取 {0}");
 const LOG_HOLDS: Text = Text::new("{0}: {1}, lag {2}", "{0}：{1}，积压 {2}");
+const STABLE_TO: Text = Text::new(
+    "{0}: an open transaction; last stable offset {1}, high watermark {2}",
+    "{0}：有未结束的事务；最后稳定位移 {1}，高水位 {2}",
+);
 
 /// Most groups that have a line of their own.
 pub const GROUP_LINES: u16 = 8;
@@ -87,7 +94,12 @@ pub fn logs_say(logs: &Logs, cast: &Cast, lang: Lang) -> String {
         let name = group_name(group, cast, lang);
         fill(LOG_HOLDS, lang, &[&name, phase_word(group.state).get(lang), &count(group.lag)])
     });
-    each.collect::<Vec<_>>().join("; ")
+    let unstable = logs.tapes.iter().enumerate().filter(|(_, tape)| tape.stable < tape.high);
+    let unstable = unstable.map(|(n, tape)| {
+        let name = format!("p{n}");
+        fill(STABLE_TO, lang, &[&name, &count(tape.stable), &count(tape.high)])
+    });
+    each.chain(unstable).collect::<Vec<_>>().join("; ")
 }
 
 /// The colour of a group's marks.
@@ -272,10 +284,17 @@ impl Cards<'_, '_> {
                 self.pen.scene.path(&ends, stroke(Token::Paper, 1.0));
             }
         }
+        self.notes(tape, band, x);
+        let mut line = |offset: u64, line: Stroke| {
+            let at = x(offset);
+            self.pen.scene.path(&[pt(at, band.y - 2.0), pt(at, band.bottom() + 2.0)], line);
+        };
         if tape.high < tape.end {
-            let at = x(tape.high);
-            let ends = [pt(at, band.y - 2.0), pt(at, band.bottom() + 2.0)];
-            self.pen.scene.path(&ends, stroke(Token::BadInk, 2.0));
+            line(tape.high, stroke(Token::BadInk, 2.0));
+        }
+        if tape.stable < tape.high {
+            let dash = Some((3.0, 2.0));
+            line(tape.stable, Stroke { dash, ..stroke(Token::WarnInk, 2.0) });
         }
         if band.h < 3.0 {
             return;
@@ -286,6 +305,29 @@ impl Cards<'_, '_> {
             let above = n.is_multiple_of(2);
             let y = if above { band.y - 1.0 } else { band.bottom() + 1.0 };
             self.mark(n, pt(x(mark.committed), y), size);
+        }
+    }
+
+    /// What transactions make of the newest offsets; too small to be seen they are left out.
+    fn notes(&mut self, tape: &Tape, band: Rect, x: impl Fn(u64) -> f32) {
+        for (offset, note) in &tape.notes {
+            let (a, b) = (x(*offset), x(offset + 1));
+            if b - a < 1.5 || band.h < 3.0 {
+                continue;
+            }
+            let cell = Rect::new(a, band.y, b - a, band.h);
+            let (ink, pattern) = match note {
+                Note::Open => (Token::StateAgain, Pattern::Dots),
+                Note::Aborted => (Token::StateLost, Pattern::Lines),
+                Note::End(TxnEnd::Commit) => (Token::GoodInk, Pattern::Solid),
+                Note::End(TxnEnd::Abort) => (Token::BadInk, Pattern::Solid),
+            };
+            self.pen.scene.bar(cell, ink, pattern);
+            if *note == Note::End(TxnEnd::Abort) && 5.0 <= cell.w.min(cell.h) {
+                let (l, r, t, b) = (cell.x, cell.right(), cell.y, cell.bottom());
+                self.pen.scene.path(&[pt(l, t), pt(r, b)], stroke(Token::Paper, 1.0));
+                self.pen.scene.path(&[pt(l, b), pt(r, t)], stroke(Token::Paper, 1.0));
+            }
         }
     }
 

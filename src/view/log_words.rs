@@ -1,7 +1,8 @@
 //! What log brokers and groups state, in sentences.
 
-use crate::model::fact::Fact;
+use crate::model::fact::{Fact, TxnTurn};
 use crate::model::group::GroupState;
+use crate::model::log::TxnEnd;
 use crate::param::{Lang, Text};
 
 use super::words::{Cast, Ink, Run, Sentence, part, sentence};
@@ -40,7 +41,61 @@ pub(super) fn tell(fact: &Fact, cast: &Cast, lang: Lang) -> Sentence {
             "{0}现在有 {1} 个分区。",
             &[actor(at), strong(u64::from(partitions))],
         ),
+        Fact::TxnTurned { .. } | Fact::Marked { .. } => tell_transaction(fact, cast, lang),
         _ => tell_group(fact, cast, lang),
+    }
+}
+
+/// A fact about a transaction.
+fn tell_transaction(fact: &Fact, cast: &Cast, lang: Lang) -> Sentence {
+    let strong = |n: u64| part(n.to_string(), Ink::Strong);
+    let say = |en, zh, parts: &[Run]| sentence(Text::new(en, zh), lang, parts);
+    match *fact {
+        Fact::TxnTurned { at, by, turn, .. } => {
+            let (en, zh) = match turn {
+                TxnTurn::Begun => ("{0}: a transaction of {1} begins.", "{0}：{1}的事务开始。"),
+                TxnTurn::Commits => (
+                    "{0}: {1} commits its transaction; its partitions get their markers.",
+                    "{0}：{1}提交事务，各分区写入标记。",
+                ),
+                TxnTurn::Aborts => (
+                    "{0}: {1} aborts its transaction; its partitions get their markers.",
+                    "{0}：{1}中止事务，各分区写入标记。",
+                ),
+                TxnTurn::TimesOut => (
+                    "{0}: the transaction of {1} was open for too long, and is aborted.",
+                    "{0}：{1}的事务开启过久，被中止。",
+                ),
+                TxnTurn::Fenced => (
+                    "{0}: {1} begins anew; what it had left open is aborted.",
+                    "{0}：{1}重新开始，遗留的事务被中止。",
+                ),
+                TxnTurn::Committed => {
+                    ("{0}: the transaction of {1} is committed.", "{0}：{1}的事务已提交。")
+                }
+                TxnTurn::Aborted => {
+                    ("{0}: the transaction of {1} is aborted.", "{0}：{1}的事务已中止。")
+                }
+            };
+            say(en, zh, &[cast.actor(at, lang), cast.actor(by, lang)])
+        }
+        Fact::Marked { at, by, partition, offset, end } => {
+            let name = part(format!("p{partition}"), Ink::Strong);
+            let parts = [cast.actor(at, lang), name, strong(offset), cast.actor(by, lang)];
+            match end {
+                TxnEnd::Commit => say(
+                    "{0}: {1} gets the mark at {2} that {3} has committed.",
+                    "{0}：{1} 在 {2} 处写入{3}的提交标记。",
+                    &parts,
+                ),
+                TxnEnd::Abort => say(
+                    "{0}: {1} gets the mark at {2} that {3} has aborted.",
+                    "{0}：{1} 在 {2} 处写入{3}的中止标记。",
+                    &parts,
+                ),
+            }
+        }
+        _ => Sentence::default(),
     }
 }
 

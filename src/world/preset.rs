@@ -58,6 +58,7 @@ pub const ALL: &[Preset] = presets![
     "broker-over-tcp",
     "idempotent-producer",
     "acks-and-failover",
+    "transactions",
     "group-and-broadcast",
     "rebalance-stop-the-world",
     "rebalance-cooperative",

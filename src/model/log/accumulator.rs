@@ -159,6 +159,12 @@ impl<M: Copy> Accumulator<M> {
         }
     }
 
+    /// Forgets everything that waits.
+    pub fn clear(&mut self) {
+        self.queues.iter_mut().for_each(VecDeque::clear);
+        self.n_records = 0;
+    }
+
     /// The topic has more partitions now.
     pub fn grow(&mut self, n_partitions: u32) {
         while (self.queues.len() as u32) < n_partitions {

@@ -7,6 +7,7 @@
 use super::partition::{
     Answer, Isolation, Partition, PartitionConfig, Produce, ProduceError, Produced, ReplicaNo,
 };
+use super::producers::{EndedTxn, ProducerId, TxnEnd};
 use super::record::{NewRecord, Record};
 use crate::kernel::{SimSpan, SimTime};
 
@@ -190,6 +191,24 @@ impl<M: Copy> LogBroker<M> {
         let produced = state.produce(now, request, records)?;
         self.wake_readers(partition, out);
         Ok(produced)
+    }
+
+    /// Ends a producer's transaction in a partition with a marker; see [`Partition::end_txn`].
+    /// Waiting fetches may be answered.
+    pub fn end_txn(
+        &mut self,
+        now: SimTime,
+        partition: PartitionNo,
+        (producer, epoch): (ProducerId, u16),
+        end: TxnEnd,
+        message: M,
+        out: &mut Vec<Reply>,
+    ) -> Result<(u64, Option<EndedTxn>), ProduceError> {
+        let state = self.partitions.get_mut(partition.0 as usize);
+        let state = state.ok_or(ProduceError::NotLeader)?;
+        let ended = state.end_txn(now, producer, epoch, end, message)?;
+        self.wake_readers(partition, out);
+        Ok(ended)
     }
 
     /// Opens a session. Panics at the limit of sessions.
@@ -380,7 +399,7 @@ impl<M: Copy> LogBroker<M> {
         self.partitions.get(number.0 as usize)
     }
 
-    /// A partition, to end a transaction or compact it.
+    /// A partition, to compact it.
     pub fn partition_mut(&mut self, number: PartitionNo) -> Option<&mut Partition<M>> {
         self.partitions.get_mut(number.0 as usize)
     }

@@ -8,7 +8,8 @@
 //! `sender` sends them, again if need be.
 //! Broker side: `record`, `store`, `compaction`, `epochs` are one replica's log, `producers` its
 //! memory of sequence numbers and transactions, `partition` and `replication` several replicas,
-//! `broker` many partitions and waiting fetches, `defaults` Kafka's values.
+//! `broker` many partitions and waiting fetches, `transaction` the coordinator's side of a
+//! producer's transactions, `defaults` Kafka's values.
 
 mod accumulator;
 mod broker;
@@ -24,6 +25,7 @@ mod sender;
 mod size;
 mod sticky;
 mod store;
+mod transaction;
 
 pub use accumulator::{Accumulator, Appending, Drained, Pending};
 pub use broker::{
@@ -45,3 +47,4 @@ pub use sender::{IN_FLIGHT_LIMIT, Sender, SenderConfig, SenderGauges, Sending};
 pub use size::{BATCH_OVERHEAD, RecordShape, varint_bytes};
 pub use sticky::{PARTITIONS_LIMIT, StickyPartitioner};
 pub use store::{Log, LogConfig, RECORDS_LIMIT, Segment};
+pub use transaction::{Mark, Transaction, TxnReply, TxnState, identity};

@@ -331,6 +331,11 @@ impl<M: Copy> Partition<M> {
         bytes
     }
 
+    /// Whether the record at an offset belongs to a transaction that was aborted.
+    pub fn is_aborted(&self, offset: u64) -> bool {
+        self.leading().is_some_and(|leader| is_aborted(leader, offset, Isolation::Committed))
+    }
+
     /// Who leads.
     #[inline]
     pub fn leader(&self) -> Option<ReplicaNo> {

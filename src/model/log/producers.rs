@@ -295,6 +295,18 @@ impl Producers {
         self.aborted.iter().any(covers)
     }
 
+    /// Whether a transactional record of this producer at this offset is in an open transaction.
+    pub fn is_open(&self, producer: ProducerId, offset: u64) -> bool {
+        let index = self.producers.binary_search_by_key(&producer, |known| known.id);
+        let first = index.ok().and_then(|index| self.producers[index].txn_first);
+        first.is_some_and(|first| first <= offset)
+    }
+
+    /// How many transactions are open.
+    pub fn n_open(&self) -> u32 {
+        self.n_open
+    }
+
     /// How many producers are remembered.
     pub fn n_producers(&self) -> u32 {
         self.producers.len() as u32

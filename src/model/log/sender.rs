@@ -26,6 +26,8 @@ pub struct SenderConfig {
     pub acks: Acks,
     /// Its id, if it is idempotent (`enable.idempotence`).
     pub idempotent: Option<ProducerId>,
+    /// Whether its batches belong to transactions (`transactional.id`).
+    pub is_transactional: bool,
     /// Most requests on their way (`max.in.flight.requests.per.connection`).
     pub max_in_flight: u32,
     /// How often a batch may be sent again (`retries`).
@@ -45,6 +47,7 @@ impl Default for SenderConfig {
         SenderConfig {
             acks: Acks::All,
             idempotent: None,
+            is_transactional: false,
             max_in_flight: 5,
             retries: i32::MAX as u32,
             request_timeout: SimSpan::s(30),
@@ -175,6 +178,14 @@ impl<M: Copy> Sender<M> {
     /// It goes on under a new epoch: it is another incarnation of its producer.
     pub fn begin_epoch(&mut self, epoch: u16) {
         self.epoch = epoch;
+        self.sequences.fill(0);
+    }
+
+    /// Everything that waits or is on its way is forgotten; late answers to it are not looked at.
+    pub fn abandon(&mut self) {
+        self.unsettled.clear();
+        self.requests.clear();
+        self.accumulator.clear();
     }
 
     /// Its epoch.
@@ -400,12 +411,13 @@ impl<M: Copy> Sender<M> {
     }
 
     /// Gives a batch up. An idempotent sender goes on under a new epoch, from sequence 0: the
-    /// leader would wait for the missing one for ever.
+    /// leader would wait for the missing one for ever. In a transaction it does not: with a batch
+    /// missing all of it is aborted, and the next epoch comes from the coordinator.
     fn fail(&mut self, index: usize, out: &mut Vec<Sending>) {
         let ticket = self.unsettled[index].ticket;
         let n = self.settle(index);
         out.push(Sending::Failed { ticket, n });
-        if self.config.idempotent.is_none() {
+        if self.config.idempotent.is_none() || self.config.is_transactional {
             return;
         }
         self.epoch = self.epoch.wrapping_add(1);
@@ -432,7 +444,8 @@ impl<M: Copy> Sender<M> {
         let next = &mut self.sequences[partition as usize];
         let sequence = *next;
         *next = (sequence + n) & i32::MAX as u32;
-        Some(Stamp { producer, epoch: self.epoch, sequence, is_transactional: false })
+        let is_transactional = self.config.is_transactional;
+        Some(Stamp { producer, epoch: self.epoch, sequence, is_transactional })
     }
 
     fn may_retry(&self, index: usize, error: ProduceError) -> bool {

@@ -1,9 +1,10 @@
 //! The log broker: one actor is the whole cluster of brokers with one topic.
 //!
 //! It models partitions with replicas on several nodes, replication after a delay, failover,
-//! retention, compaction, long polls and consumer groups; a node can be crashed by itself. It
-//! leaves out the time that elections take, the nodes' own network and transactions.
-//! `serving.rs` has what it answers. Read `docs/models/log-broker.md` before editing.
+//! retention, compaction, long polls, transactions and consumer groups; a node can be crashed by
+//! itself. It leaves out the time that elections take and the nodes' own network.
+//! `serving.rs` has what it answers, `coordinating.rs` transactions. Read
+//! `docs/models/log-broker.md` before editing.
 
 use std::collections::VecDeque;
 
@@ -15,8 +16,8 @@ use crate::model::command::Node;
 use crate::model::fact::{Cause, Fact, Lag, Why};
 use crate::model::ground::Ctx;
 use crate::model::log::{
-    BrokerConfig, FetchLimits, LogBroker, LogConfig, NewRecord, PartitionConfig, PartitionNo,
-    Record, ReplicaNo, Reply, SessionNo,
+    BrokerConfig, FetchLimits, Isolation, LogBroker, LogConfig, NewRecord, PartitionConfig,
+    PartitionNo, Record, ReplicaNo, Reply, SessionNo, Transaction,
 };
 use crate::model::log_parcel::{Assembly, FetchedRecord, LogParcel, MAX_PARTITIONS};
 use crate::model::message::{Message, Parcel};
@@ -121,6 +122,8 @@ pub struct Peer {
     pub wanted: u64,
     /// Batches of which a part has come.
     pub partial: Vec<Assembly<NewRecord<Stored>>>,
+    /// Its transactions, of a producer that has any.
+    pub txn: Option<Box<Transaction>>,
     /// Room for the next batch.
     pub(super) spare: Vec<(u16, NewRecord<Stored>)>,
     /// Parcels that wait for the channel to take them.
@@ -217,6 +220,7 @@ impl LogBrokerActor {
             asked: 0,
             wanted: 0,
             partial: Vec::new(),
+            txn: None,
             spare: Vec::new(),
             outgoing: VecDeque::new(),
         });
@@ -231,6 +235,9 @@ impl LogBrokerActor {
                 self.on_seek(cx, port, partition, offset);
             }
             Parcel::Log(LogParcel::Forget { partitions }) => self.on_forget(cx, port, partitions),
+            Parcel::Log(parcel @ (LogParcel::TxnBegin { .. } | LogParcel::TxnEnd { .. })) => {
+                self.on_txn(cx, port, parcel);
+            }
             Parcel::Log(parcel) => self.on_group(cx, port, parcel),
             Parcel::Closed => self.on_closed(cx, port, Why::Gone),
             _ => {}
@@ -247,6 +254,7 @@ impl LogBrokerActor {
             }
         }
         self.broker.on_wake(now, &mut self.replies);
+        self.time_out_transactions(cx);
         self.after_change(cx);
         for group in 0..self.groups.len() {
             if self.groups[group].coordinator.next_wake().is_some_and(|at| at <= now) {
@@ -269,7 +277,8 @@ impl LogBrokerActor {
         let copies = self.replicate_at.iter().flatten().copied().min();
         let groups = self.groups.iter().filter_map(|group| group.coordinator.next_wake()).min();
         let fetches = self.broker.next_wake();
-        let all = [copies, groups, fetches, Some(self.next_clean)];
+        let txns = self.peers.iter().filter_map(|peer| peer.txn.as_ref()?.next_wake()).min();
+        let all = [copies, groups, fetches, txns, Some(self.next_clean)];
         all.into_iter().flatten().min().filter(|at| *at != SimTime::MAX)
     }
 
@@ -405,12 +414,13 @@ impl LogBrokerActor {
     /// Where consumers' sight of a partition ends, and why. `fresh`: see [`Sight`].
     pub(super) fn sight(&self, partition: u8, fresh: u64) -> Sight {
         let state = self.broker.partition(PartitionNo(u32::from(partition)));
-        let visible = state.map_or(0, |state| state.high_watermark());
+        let end = |isolation| state.map_or(0, |state| state.readable_end(isolation));
+        let (visible, stable) = (end(Isolation::Uncommitted), end(Isolation::Committed));
         let min = self.params.min_in_sync.0.min(self.params.replicas.0);
         let is_short =
             state.is_none_or(|state| state.leader().is_none() || state.isr().len() < min);
         let hidden = if is_short { Cause::Invisible } else { Cause::Replication };
-        Sight { visible, hidden, fresh }
+        Sight { visible, stable, hidden, fresh }
     }
 
     /// States what a partition's records wait for.

@@ -2,6 +2,7 @@
 
 use crate::kernel::SimSpan;
 use crate::model::group::{Assignor, CommitPolicy};
+use crate::model::log::Isolation;
 use crate::model::spread::Spread;
 use crate::param::{Amount, Bytes, Ppm, Spans, Words};
 
@@ -48,6 +49,26 @@ choices! {
         Latest = "latest" ("at the end", "从末尾"),
         /// At its beginning.
         Earliest = "earliest" ("at the beginning", "从开头"),
+    }
+}
+
+choices! {
+    /// What a consumer sees of transactions.
+    pub enum Sees {
+        /// All of them.
+        Uncommitted = "read-uncommitted" ("everything", "全部记录"),
+        /// Those that were committed.
+        Committed = "read-committed" ("only what is committed", "仅已提交"),
+    }
+}
+
+impl Sees {
+    /// For the machine.
+    pub fn limit(self) -> Isolation {
+        match self {
+            Sees::Uncommitted => Isolation::Uncommitted,
+            Sees::Committed => Isolation::Committed,
+        }
     }
 }
 
@@ -168,6 +189,12 @@ params! {
             name ("Begins", "起始位置"),
             help ("Where a group reads first that has committed nothing.", "没有提交记录的组从哪里开始读。"),
             source "Kafka auto.offset.reset";
+        /// What it sees of transactions.
+        isolation: Sees = Sees::Uncommitted, choice, applies restart,
+            name ("Isolation", "隔离级别"),
+            help ("Whether it sees records before their transaction is committed, and aborted ones.",
+                "能否看到事务未提交的记录以及已中止的记录。"),
+            source "Kafka isolation.level";
         /// Fewest bytes of an answer.
         fetch_min: Bytes = Bytes(1), range Bytes(1) => Bytes(16_777_216), scale log,
             slider Bytes(1) => Bytes(1_048_576), applies live,

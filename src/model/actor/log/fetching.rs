@@ -92,6 +92,7 @@ impl LogConsumer {
             max_bytes: u32::try_from(self.params.fetch_max.0).unwrap_or(u32::MAX),
             max_wait_us: u32::try_from(micros).unwrap_or(u32::MAX),
             earliest: self.params.start == Start::Earliest,
+            isolation: self.params.isolation.limit(),
         };
         cx.write(0, Parcel::Log(LogParcel::Fetch(fetch)), false);
         let wait = self.params.fetch_wait.saturating_add(self.params.request_timeout);

@@ -2,11 +2,14 @@
 //! machines in [`crate::model::log`] and [`crate::model::group`].
 //!
 //! Read `broker.rs` first: one actor is the whole cluster. `shelf.rs` is what a partition owes to
-//! each group, `members.rs` the groups; `producer.rs` and `consumer.rs` are the clients.
+//! each group, `members.rs` the groups, `coordinating.rs` transactions; `producer.rs` and
+//! `consumer.rs` are the clients.
 
 pub mod broker;
+mod committing;
 pub mod consumer;
 mod consumer_params;
+mod coordinating;
 mod fetching;
 pub mod members;
 pub mod producer;
@@ -16,8 +19,9 @@ pub mod shelf;
 mod working;
 
 pub use broker::{LogBrokerActor, LogBrokerParams};
+pub use committing::{Stage, Txn};
 pub use consumer::LogConsumer;
-pub use consumer_params::{CommitMode, Division, LogConsumerParams, Start};
+pub use consumer_params::{CommitMode, Division, LogConsumerParams, Sees, Start};
 pub use producer::LogProducer;
 pub use producer_params::{AckWish, LogProducerParams};
 

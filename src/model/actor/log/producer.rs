@@ -1,21 +1,23 @@
 //! The producer of a log broker: makes messages, gathers them in batches, sends these, again if
 //! need be.
 //!
-//! It models arrivals, keys, the partitioner, `linger.ms` and `batch.size`, `acks`, retries and
-//! idempotence. It leaves out its own memory's limit, compression and metadata requests: it knows
-//! the topic before the clock starts. Read `docs/models/log-broker.md` before editing.
+//! It models arrivals, keys, the partitioner, `linger.ms` and `batch.size`, `acks`, retries,
+//! idempotence and, in `committing.rs`, transactions. It leaves out its own memory's limit,
+//! compression and metadata requests: it knows the topic before the clock starts.
+//! Read `docs/models/log-broker.md` before editing.
 
 use std::collections::VecDeque;
 
 use crate::kernel::{SimSpan, SimTime};
 use crate::model::actor::arrivals::{Arrivals, batch, next_arrival};
+use crate::model::actor::log::committing::Txn;
 use crate::model::actor::log::producer_params::{AckWish, LogProducerParams};
 use crate::model::command::Node;
 use crate::model::fact::{Cause, Fact, Why};
 use crate::model::ground::{Ctx, Purpose};
 use crate::model::log::{
     Acks, Content, Key, NewRecord, Produce, ProduceError, ProducerId, Sender, SenderConfig,
-    Sending, partition_of_key,
+    Sending, Stamp, partition_of_key,
 };
 use crate::model::log_parcel::{LogParcel, MAX_PARTITIONS, ProduceRecord, shape_of};
 use crate::model::message::{Message, Parcel};
@@ -39,6 +41,8 @@ pub struct LogProducer {
     pub outgoing: VecDeque<ProduceRecord>,
     /// Messages in its memory.
     pub n_held: u32,
+    /// Its transactions, if it has any.
+    pub txn: Option<Box<Txn>>,
     n_arrivals: u64,
     n_draws: u64,
     n_partitions: u32,
@@ -58,6 +62,7 @@ impl LogProducer {
             n_made: 0,
             outgoing: VecDeque::new(),
             n_held: 0,
+            txn: None,
             n_arrivals: 0,
             n_draws: 0,
             n_partitions: 1,
@@ -76,6 +81,7 @@ impl LogProducer {
     pub fn on_start(&mut self, cx: &mut Ctx<'_>) {
         self.sender = new_sender(&self.params, self.n_partitions, Some(u64::from(cx.me.0) + 1));
         self.schedule(cx, cx.now());
+        self.begin_transactions(cx);
     }
 
     /// A parcel came back.
@@ -85,6 +91,7 @@ impl LogProducer {
             Parcel::Log(LogParcel::Produced { ticket, result }) => {
                 self.on_answer(cx, ticket, result);
             }
+            Parcel::Log(LogParcel::Txn(reply)) => self.on_txn_reply(cx, reply),
             Parcel::Log(LogParcel::Topic { n_partitions }) => {
                 self.n_partitions = u32::from(n_partitions).min(MAX_PARTITIONS);
                 self.sender.grow(self.n_partitions);
@@ -98,7 +105,10 @@ impl LogProducer {
                 self.carry_out(cx);
             }
             Parcel::Opened => {
-                self.is_connected = true;
+                let was_connected = std::mem::replace(&mut self.is_connected, true);
+                if !was_connected {
+                    self.ask_coordinator(cx);
+                }
                 self.drive(cx);
             }
             _ => {}
@@ -131,7 +141,8 @@ impl LogProducer {
     pub fn next_wake(&self) -> Option<SimTime> {
         let held = if self.may_send() { None } else { self.sender.accumulator().next_held() };
         let sends = self.sender.next_wake().filter(|_| self.is_connected);
-        [self.next_at, sends, held].into_iter().flatten().min()
+        let asks = self.txn.as_ref().and_then(|txn| txn.due()).filter(|_| self.is_connected);
+        [self.next_at, sends, held, asks].into_iter().flatten().min()
     }
 
     /// Sends one message now, by hand.
@@ -147,6 +158,7 @@ impl LogProducer {
         for record in waiting {
             cx.fact(Fact::Dropped { msg: record.message.id, at, why: Why::Crash });
         }
+        self.crash_transaction(cx);
         self.outgoing_of_the_dead(cx);
         self.n_held = 0;
         self.next_at = None;
@@ -168,6 +180,7 @@ impl LogProducer {
             self.n_arrivals += 1;
         }
         self.schedule(cx, cx.now());
+        self.begin_transactions(cx);
     }
 
     /// All its times move by `span`: the process stood still for so long.
@@ -176,6 +189,9 @@ impl LogProducer {
             *at += span;
         }
         self.sender.postpone(span);
+        if let Some(txn) = &mut self.txn {
+            txn.postpone(span);
+        }
     }
 
     /// Changes a live parameter; the wait for the next arrival shrinks or grows with the rate.
@@ -183,12 +199,24 @@ impl LogProducer {
         let before = (self.params.rate, self.params.arrivals, self.params.limit);
         self.params.set(index, value)?;
         self.sender.config = config(&self.params, self.sender.config.idempotent);
-        self.sender.accumulator_mut().linger = self.params.linger;
+        self.sender.accumulator_mut().linger = self.linger();
         if before != (self.params.rate, self.params.arrivals, self.params.limit) {
             self.schedule(cx, cx.now());
         }
         self.drive(cx);
         Ok(())
+    }
+
+    fn batch_of(&self, partition: u32, request: &Produce) -> Batch {
+        let incarnation = self.txn.as_ref().map(|txn| txn.incarnation);
+        let stamp = |stamp: Stamp| (incarnation.unwrap_or(u32::from(stamp.epoch)), stamp.sequence);
+        Batch {
+            partition: partition as u8,
+            ticket: request.ticket as u32,
+            acks: request.acks,
+            stamp: request.stamp.map(stamp),
+            is_transactional: incarnation.is_some(),
+        }
     }
 
     fn may_send(&self) -> bool {
@@ -218,6 +246,13 @@ impl LogProducer {
             return;
         }
         self.n_held += 1;
+        if self.admits(cx, &message) {
+            self.put(cx, message);
+        }
+    }
+
+    /// Puts a message into a batch.
+    pub(super) fn put(&mut self, cx: &mut Ctx<'_>, message: Message) {
         let key = (message.key != 0).then_some(Key(message.key));
         let record = NewRecord { at: cx.now(), bytes: 0, key, content: Content::Value, message };
         let to = key.map(|key| partition_of_number(key.0, self.n_partitions));
@@ -245,7 +280,7 @@ impl LogProducer {
     }
 
     /// Lets the sender do what is due, and carries it out.
-    fn drive(&mut self, cx: &mut Ctx<'_>) {
+    pub(super) fn drive(&mut self, cx: &mut Ctx<'_>) {
         let now = cx.now();
         while self.is_connected && self.sender.next_wake().is_some_and(|at| at <= now) {
             let mut out = std::mem::take(&mut self.sendings);
@@ -253,6 +288,7 @@ impl LogProducer {
             self.sendings = out;
             self.carry_out(cx);
         }
+        self.drive_transaction(cx);
         if !self.may_send() {
             let held = |record: &NewRecord<Message>| {
                 cx.fact(Fact::Held { msg: record.message.id, cause: Cause::InFlight });
@@ -262,6 +298,10 @@ impl LogProducer {
     }
 
     fn on_answer(&mut self, cx: &mut Ctx<'_>, ticket: u32, result: Result<(), ProduceError>) {
+        if self.is_fencing(ticket, result) {
+            self.on_fenced(cx);
+            return self.drive(cx);
+        }
         let mut out = std::mem::take(&mut self.sendings);
         self.sender.on_message(cx.now(), u64::from(ticket), result, &mut out);
         self.sendings = out;
@@ -279,7 +319,7 @@ impl LogProducer {
         for sending in sendings.drain(..) {
             match sending {
                 Sending::Send { partition, request, is_again } => {
-                    let batch = Batch::of(partition, &request);
+                    let batch = self.batch_of(partition, &request);
                     if request.acks == Acks::None {
                         believed.push_back(batch);
                         continue;
@@ -305,6 +345,7 @@ impl LogProducer {
                             let n = messages.len();
                             batch.queue(&mut self.outgoing, n, messages.iter().copied());
                         }
+                        None if self.txn.is_some() => self.note_written(messages),
                         None => self.release(cx, messages),
                     }
                 }
@@ -315,6 +356,7 @@ impl LogProducer {
                     }
                     place += n as usize;
                     self.n_held -= n;
+                    self.doom();
                 }
             }
         }
@@ -374,19 +416,11 @@ struct Batch {
     partition: u8,
     ticket: u32,
     acks: Acks,
-    stamp: Option<(u16, u32)>,
+    stamp: Option<(u32, u32)>,
+    is_transactional: bool,
 }
 
 impl Batch {
-    fn of(partition: u32, request: &Produce) -> Batch {
-        Batch {
-            partition: partition as u8,
-            ticket: request.ticket as u32,
-            acks: request.acks,
-            stamp: request.stamp.map(|stamp| (stamp.epoch, stamp.sequence)),
-        }
-    }
-
     /// Puts its `n` records behind what is to be written.
     fn queue(
         self,
@@ -394,7 +428,7 @@ impl Batch {
         n: usize,
         messages: impl Iterator<Item = Message>,
     ) {
-        let Batch { partition, ticket, acks, stamp } = self;
+        let Batch { partition, ticket, acks, stamp, is_transactional } = self;
         let n = n as u16;
         outgoing.extend(messages.zip(0..n).map(|(message, index)| ProduceRecord {
             ticket,
@@ -403,6 +437,7 @@ impl Batch {
             partition,
             acks,
             stamp,
+            is_transactional,
             message,
         }));
     }
@@ -426,7 +461,9 @@ fn partition_of_number(key: u32, n_partitions: u32) -> u32 {
 
 fn config(params: &LogProducerParams, idempotent: Option<ProducerId>) -> SenderConfig {
     SenderConfig {
+        is_transactional: params.is_transactional(),
         acks: match params.acks {
+            _ if params.is_transactional() => Acks::All,
             AckWish::None => Acks::None,
             AckWish::Leader => Acks::Leader,
             AckWish::All => Acks::All,
@@ -444,6 +481,7 @@ fn config(params: &LogProducerParams, idempotent: Option<ProducerId>) -> SenderC
 fn new_sender(params: &LogProducerParams, n_partitions: u32, id: Option<u64>) -> Sender<Message> {
     // Idempotence needs the answers of all replicas in sync.
     let is_idempotent = params.idempotence && params.acks == AckWish::All;
+    let is_idempotent = is_idempotent || params.is_transactional();
     let id = id.filter(|_| is_idempotent).map(ProducerId);
     let batch_bytes = u32::try_from(params.batch_size.0).unwrap_or(u32::MAX);
     let mut sender = Sender::new(config(params, id), n_partitions, batch_bytes, params.linger);

@@ -138,10 +138,42 @@ params! {
             name ("Retry pause", "重试间隔"),
             help ("Pause before a retry; it doubles up to 1 s.", "重试前的停顿，逐次加倍至 1 s。"),
             source "Kafka retry.backoff.ms, retry.backoff.max.ms";
+        /// How many records make a transaction.
+        transaction: Amount = Amount(0), range Amount(0) => Amount(10_000), scale log,
+            slider Amount(0) => Amount(1_000), applies restart,
+            name ("Records per transaction", "每个事务条数"),
+            help ("0: no transactions. They need acks=all and idempotence, whatever is set there.",
+                "0 表示不用事务。事务强制 acks=all 与幂等，与那两项的设置无关。"),
+            source "Kafka transactional.id, KIP-98; how many is the application's choice";
+        /// Share of the transactions that are aborted.
+        abort: Ppm = Ppm(0), range Ppm(0) => Ppm(1_000_000), step Ppm(10_000), applies live,
+            name ("Aborted share", "中止比例"),
+            help ("This share of the transactions is aborted after all its records were written.",
+                "这一比例的事务在记录全部写入后中止。"),
+            source "Kafka KafkaProducer.abortTransaction; our own model of when";
+        /// Every how manieth transaction is aborted.
+        abort_every: Amount = Amount(0), range Amount(0) => Amount(10_000), scale log,
+            slider Amount(0) => Amount(100), applies live,
+            name ("Aborts every", "每几个中止一个"),
+            help ("1: every transaction is aborted, 2: every second one; 0: none but by chance.",
+                "1 表示全部中止，2 表示每两个中止一个；0 表示只按比例。"),
+            source "Kafka KafkaProducer.abortTransaction; our own model of when";
+        /// How long a transaction may be open.
+        transaction_timeout: SimSpan = SimSpan::s(60), range SimSpan::ms(1) => SimSpan::s(900),
+            scale log, slider SimSpan::ms(100) => SimSpan::s(120), applies restart,
+            name ("Transaction timeout", "事务超时"),
+            help ("A transaction open for so long is aborted by the broker, and its producer fenced.",
+                "事务开启这么久仍未结束，代理将其中止，并隔离该生产者。"),
+            source "Kafka transaction.timeout.ms, transaction.max.timeout.ms";
     }
 }
 
 impl LogProducerParams {
+    /// Whether its messages go in transactions.
+    pub fn is_transactional(&self) -> bool {
+        self.transaction != Amount(0)
+    }
+
     /// What decides when messages come.
     pub fn source(&self) -> Source<'_> {
         Source {

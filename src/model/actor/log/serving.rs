@@ -8,8 +8,8 @@ use crate::model::fact::{Fact, Why};
 use crate::model::ground::Ctx;
 use crate::model::group::Request;
 use crate::model::log::{
-    Content, FetchLimits, Key, NewRecord, PartitionNo, Produce, ProduceError, Produced, ProducerId,
-    ReplicaNo, Reply, SessionNo, Stamp,
+    Content, FetchLimits, Isolation, Key, NewRecord, PartitionNo, Produce, ProduceError, Produced,
+    ReplicaNo, Reply, SessionNo,
 };
 use crate::model::log_parcel::{
     Fetch, FetchedRecord, LogParcel, MAX_RECORDS, ProduceRecord, shape_of,
@@ -61,17 +61,13 @@ impl LogBrokerActor {
     ) {
         let partition = last.partition;
         let number = PartitionNo(u32::from(partition));
-        let producer = ProducerId(u64::from(cx.seat.ports[usize::from(port)].peer.0) + 1);
-        let stamp = last.stamp.map(|(epoch, sequence)| Stamp {
-            producer,
-            epoch,
-            sequence,
-            is_transactional: false,
-        });
-        let request = Produce { acks: last.acks, ticket: ticket_of(port, last.ticket), stamp };
+        let (acks, ticket) = (last.acks, ticket_of(port, last.ticket));
         let end = self.broker.partition(number).and_then(|p| p.leading()).map(|r| r.log.end());
         let now = cx.now();
-        let result = self.broker.produce(now, number, &request, records, &mut self.replies);
+        let result = self.stamp_of(cx, port, last).and_then(|stamp| {
+            let request = Produce { acks, ticket, stamp };
+            self.broker.produce(now, number, &request, records, &mut self.replies)
+        });
         let answer = match result {
             Ok(Produced::Waiting(placed)) => Ok((placed, true)),
             Ok(Produced::Done(placed) | Produced::Duplicate(placed)) => Ok((placed, false)),
@@ -124,8 +120,12 @@ impl LogBrokerActor {
         for (record, offset) in records.iter().zip(base..) {
             shelf.store(cx, offset, &record.message);
         }
-        let known = &mut self.known[usize::from(partition)];
-        known.end = base + records.len() as u64;
+        self.on_grown(cx, partition, base + records.len() as u64);
+    }
+
+    /// A partition's log ends at `end` now: its followers fetch.
+    pub(super) fn on_grown(&mut self, cx: &mut Ctx<'_>, partition: u8, end: u64) {
+        self.known[usize::from(partition)].end = end;
         if 1 < self.params.replicas.0 {
             let at = cx.now().saturating_add(self.params.replication);
             self.replicate_at[usize::from(partition)].get_or_insert(at);
@@ -141,6 +141,7 @@ impl LogBrokerActor {
         }
         self.after_change_of(cx, partition);
         self.carry_out(cx);
+        self.end_transactions(cx);
         self.settle(cx, partition, u64::MAX);
         self.show_lag(cx, partition);
         let state = self.broker.partition(number);
@@ -178,9 +179,13 @@ impl LogBrokerActor {
         };
         let wanted = partitions_of(fetch.wanted).filter(has_leader).fold(0, |w, p| w | 1_u64 << p);
         for partition in partitions_of(wanted & !before) {
-            let offset = self.begin(cx, group, partition, fetch.earliest);
-            self.broker.seek(session, PartitionNo(u32::from(partition)), offset);
-            self.shelves[usize::from(partition)].hand_over(cx, group, port, offset);
+            let offset = self.begin(cx, group, partition, &fetch);
+            let number = PartitionNo(u32::from(partition));
+            self.broker.seek(session, number, offset);
+            let state = self.broker.partition(number);
+            let is_aborted = |offset: u64| state.is_some_and(|state| state.is_aborted(offset));
+            let reader = (port, fetch.isolation);
+            self.shelves[usize::from(partition)].hand_over(cx, group, reader, offset, is_aborted);
         }
         let peer = &mut self.peers[usize::from(port)];
         peer.wanted = wanted;
@@ -190,7 +195,7 @@ impl LogBrokerActor {
             max_bytes: fetch.max_bytes,
             max_records: u32::from(MAX_RECORDS),
             max_wait: SimSpan::us(u64::from(fetch.max_wait_us)),
-            ..FetchLimits::default()
+            isolation: fetch.isolation,
         };
         self.broker.limit(session, limits);
         self.broker.fetch(cx.now(), session, &mut self.replies);
@@ -201,7 +206,7 @@ impl LogBrokerActor {
     }
 
     /// Where a group begins in a partition: where it has committed, else where the reader says.
-    fn begin(&mut self, cx: &mut Ctx<'_>, group: u8, partition: u8, earliest: bool) -> u64 {
+    fn begin(&mut self, cx: &mut Ctx<'_>, group: u8, partition: u8, fetch: &Fetch) -> u64 {
         let state = self.broker.partition(PartitionNo(u32::from(partition)));
         let log = state.and_then(|state| state.leading()).map(|leader| &leader.log);
         let (start, end) = log.map_or((0, 0), |log| (log.start(), log.end()));
@@ -209,10 +214,12 @@ impl LogBrokerActor {
         if let Some(delivery) = shelf.delivery(group) {
             return delivery.committed.max(start);
         }
-        let first = if earliest { start } else { end };
+        let first = if fetch.earliest { start } else { end };
+        let is_committed = fetch.isolation == Isolation::Committed;
         let message = |offset: u64| {
             let record = log?.read(offset, offset + 1).next()?;
-            (!record.content.is_marker()).then_some(record.message)
+            let is_aborted = is_committed && state.is_some_and(|state| state.is_aborted(offset));
+            (!record.content.is_marker() && !is_aborted).then_some(record.message)
         };
         shelf.begin(cx, group, (first, end), message);
         first
@@ -270,8 +277,9 @@ impl LogBrokerActor {
                 let done = (partition, offset);
                 if group.commit(now, port, (serial, generation), done) {
                     cx.fact(Fact::Committed { at, group: number, partition, offset });
+                    let visible = self.sight(partition, u64::MAX).visible;
                     if let Some(shelf) = self.shelves.get_mut(usize::from(partition)) {
-                        shelf.commit(cx, number, offset);
+                        shelf.commit(cx, number, offset, visible);
                         self.show_lag(cx, partition);
                     }
                 } else {
@@ -339,6 +347,7 @@ impl LogBrokerActor {
             self.after_change_of(cx, partition);
         }
         self.carry_out(cx);
+        self.end_transactions(cx);
         self.settle_all(cx);
     }
 

@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use crate::model::command::Node;
 use crate::model::fact::{Cause, Fact, Why};
 use crate::model::ground::Ctx;
+use crate::model::log::Isolation;
 use crate::model::message::{Message, MsgId};
 
 /// No message: an offset of a transaction's marker, or one that is gone.
@@ -28,9 +29,13 @@ pub struct Delivery {
     pub seen_to: u64,
     /// The port of the consumer that reads it.
     pub owner: Option<u16>,
+    /// What that one, or the last one, sees.
+    pub isolation: Isolation,
     /// What waits below `told_to` was told to wait for this.
     told: Cause,
     told_to: u64,
+    /// What waits for a transaction's end below this was told so.
+    told_open_to: u64,
 }
 
 /// All that a partition owes.
@@ -49,6 +54,8 @@ pub struct Shelf {
 pub struct Sight {
     /// Consumers see what is below.
     pub visible: u64,
+    /// Those who read committed records see what is below: the last stable offset.
+    pub stable: u64,
     /// Why they do not see the rest.
     pub hidden: Cause,
     /// From here on the records are new in this handler.
@@ -82,8 +89,35 @@ impl Delivery {
         self.ids.iter().filter(|id| **id != NONE).count() as u64
     }
 
-    /// Everything below an offset is done.
-    fn commit(&mut self, cx: &mut Ctx<'_>, offset: u64) {
+    /// Offsets without a message need not be committed by anybody, once all replicas in sync have
+    /// them.
+    fn skip_gaps(&mut self, visible: u64) {
+        while self.committed < visible && self.ids.front() == Some(&NONE) {
+            self.ids.pop_front();
+            self.committed += 1;
+        }
+        self.handed_to = self.handed_to.max(self.committed);
+    }
+
+    /// Records from one offset up to before another go away if they were aborted.
+    fn drop_aborted(
+        &mut self,
+        cx: &mut Ctx<'_>,
+        (from, to): (u64, u64),
+        is_aborted: &impl Fn(u64) -> bool,
+    ) {
+        let at = Node::Actor(cx.me);
+        for offset in from.max(self.committed)..to.min(self.end()) {
+            let msg = &mut self.ids[(offset - self.committed) as usize];
+            if *msg != NONE && is_aborted(offset) {
+                cx.fact(Fact::Dropped { msg: *msg, at, why: Why::Aborted });
+                *msg = NONE;
+            }
+        }
+    }
+
+    /// Everything below an offset is done; consumers see what is below `visible`.
+    fn commit(&mut self, cx: &mut Ctx<'_>, offset: u64, visible: u64) {
         while self.committed < offset {
             let Some(msg) = self.ids.pop_front() else { break };
             self.committed += 1;
@@ -92,6 +126,7 @@ impl Delivery {
             }
         }
         self.handed_to = self.handed_to.max(self.committed);
+        self.skip_gaps(visible);
     }
 
     /// A consumer reads from `offset` on: what was handed out above it comes again.
@@ -109,13 +144,16 @@ impl Delivery {
         }
         self.handed_to = offset;
         self.told_to = self.told_to.min(offset);
+        self.told_open_to = self.told_open_to.min(offset);
         self.told = Cause::BrokerQueue;
     }
 
     /// States what its records wait for, where that has changed. `has_asked`: its owner's fetch
     /// waits.
     fn settle(&mut self, cx: &mut Ctx<'_>, sight: Sight, has_asked: bool) {
-        let Sight { visible, hidden, fresh } = sight;
+        let Sight { visible, stable, hidden, fresh } = sight;
+        self.skip_gaps(visible);
+        let seen = if self.isolation == Isolation::Committed { stable } else { visible };
         let cause = match self.owner {
             None => Cause::Unowned,
             Some(_) if has_asked => Cause::FetchWait,
@@ -123,16 +161,21 @@ impl Delivery {
         };
         let from = if cause == self.told { self.told_to } else { 0 }.max(self.handed_to);
         // A record that was put here just now waits in the queue already.
-        let known =
-            if cause == Cause::BrokerQueue { visible.min(fresh.max(from)) } else { visible };
+        let known = if cause == Cause::BrokerQueue { seen.min(fresh.max(from)) } else { seen };
         for msg in self.ids_in(from, known) {
             cx.fact(Fact::Held { msg, cause });
+        }
+        if seen < visible {
+            for msg in self.ids_in(seen.max(self.told_open_to), visible) {
+                cx.fact(Fact::Held { msg, cause: Cause::OpenTransaction });
+            }
+            self.told_open_to = visible;
         }
         for msg in self.ids_in(visible.max(fresh), self.end().max(visible)) {
             cx.fact(Fact::Held { msg, cause: hidden });
         }
         self.told = cause;
-        self.told_to = visible;
+        self.told_to = seen;
     }
 }
 
@@ -192,8 +235,10 @@ impl Shelf {
             handed_to: start,
             seen_to: start,
             owner: None,
+            isolation: Isolation::Uncommitted,
             told: Cause::BrokerQueue,
             told_to: start,
+            told_open_to: start,
         };
         self.deliveries[usize::from(group)] = Some(delivery);
     }
@@ -218,10 +263,46 @@ impl Shelf {
         msg
     }
 
-    /// A consumer of a group reads from `offset` on, which may be lower than before.
-    pub fn hand_over(&mut self, cx: &mut Ctx<'_>, group: u8, port: u16, offset: u64) {
-        if let Some(delivery) = self.delivery_mut(group) {
-            delivery.hand_over(cx, port, offset);
+    /// A consumer of a group reads from `offset` on, which may be lower than before. `reader`: its
+    /// port, and what it sees.
+    pub fn hand_over(
+        &mut self,
+        cx: &mut Ctx<'_>,
+        group: u8,
+        reader: (u16, Isolation),
+        offset: u64,
+        is_aborted: impl Fn(u64) -> bool,
+    ) {
+        let Some(delivery) = self.delivery_mut(group) else { return };
+        delivery.hand_over(cx, reader.0, offset);
+        if std::mem::replace(&mut delivery.isolation, reader.1) != reader.1 {
+            delivery.told_open_to = delivery.committed;
+            if reader.1 == Isolation::Committed {
+                delivery.drop_aborted(cx, (0, u64::MAX), &is_aborted);
+            }
+        }
+    }
+
+    /// The marker of a transaction was stored at `offset`, the end of all deliveries.
+    pub fn store_marker(&mut self, offset: u64) {
+        for delivery in self.deliveries.iter_mut().flatten() {
+            debug_assert_eq!(delivery.end(), offset);
+            delivery.ids.push_back(NONE);
+        }
+    }
+
+    /// A transaction from one offset up to before another was aborted: its records go to no group
+    /// that reads committed ones.
+    pub fn drop_aborted(
+        &mut self,
+        cx: &mut Ctx<'_>,
+        span: (u64, u64),
+        is_aborted: impl Fn(u64) -> bool,
+    ) {
+        for delivery in self.deliveries.iter_mut().flatten() {
+            if delivery.isolation == Isolation::Committed {
+                delivery.drop_aborted(cx, span, &is_aborted);
+            }
         }
     }
 
@@ -232,10 +313,10 @@ impl Shelf {
         }
     }
 
-    /// A group has done everything below an offset.
-    pub fn commit(&mut self, cx: &mut Ctx<'_>, group: u8, offset: u64) {
+    /// A group has done everything below an offset; consumers see what is below `visible`.
+    pub fn commit(&mut self, cx: &mut Ctx<'_>, group: u8, offset: u64, visible: u64) {
         if let Some(delivery) = self.delivery_mut(group) {
-            delivery.commit(cx, offset);
+            delivery.commit(cx, offset, visible);
         }
     }
 
@@ -257,6 +338,7 @@ impl Shelf {
             delivery.handed_to = delivery.handed_to.min(end);
             delivery.seen_to = delivery.seen_to.min(end);
             delivery.told_to = delivery.told_to.min(end);
+            delivery.told_open_to = delivery.told_open_to.min(end);
         }
         while end < self.unclaimed_from + self.unclaimed.len() as u64 {
             let Some(msg) = self.unclaimed.pop_back() else { break };
