@@ -108,6 +108,9 @@ impl<'a> Service<'a> {
 
     /// The mean for a message of so many bytes.
     fn mean_for(&self, bytes: u32) -> SimSpan {
+        if self.per_byte_ps == 0 {
+            return self.mean;
+        }
         let more = u128::from(self.per_byte_ps) * u128::from(bytes) / 1_000;
         self.mean.saturating_add(SimSpan::ns(u64::try_from(more).unwrap_or(u64::MAX >> 1)))
     }

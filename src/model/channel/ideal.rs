@@ -161,6 +161,10 @@ impl Ideal {
     /// Moves what has arrived to the reader's end; whether there is something to read.
     pub fn on_wake(&mut self, lane: Lane, now: SimTime) -> bool {
         let state = &mut self.lanes[lane.index()];
+        let have_all_arrived = state.flight.back().is_some_and(|last| last.arrive <= now);
+        if have_all_arrived && state.inbox.is_empty() {
+            std::mem::swap(&mut state.flight, &mut state.inbox);
+        }
         while state.flight.front().is_some_and(|f| f.arrive <= now) {
             state.inbox.extend(state.flight.pop_front());
         }
@@ -307,9 +311,14 @@ impl LaneState {
             self.inbox.push_back(flying);
             return Offer::Here;
         }
-        // After every parcel that arrives no later, so that ties keep the order of writing.
-        let place = self.flight.partition_point(|f| f.arrive <= arrive);
-        self.flight.insert(place, flying);
+        // After every parcel that arrives no later, so that ties keep the order of writing: mostly
+        // behind all of them.
+        if self.flight.back().is_none_or(|last| last.arrive <= arrive) {
+            self.flight.push_back(flying);
+        } else {
+            let place = self.flight.partition_point(|f| f.arrive <= arrive);
+            self.flight.insert(place, flying);
+        }
         Offer::Flying
     }
 

@@ -20,7 +20,7 @@ use crate::model::group::{
     Answer, GroupError, GroupMember, InstanceId, Joined, MemberConfig, MemberId, Output, Phase,
     Request, TopicPartition,
 };
-use crate::model::log_parcel::{FetchedRecord, GroupAnswer, JoinRequest, LogParcel};
+use crate::model::log_parcel::{GroupAnswer, JoinRequest, LogParcel};
 use crate::model::message::Parcel;
 use crate::param::{Reason, Value};
 
@@ -390,11 +390,17 @@ impl LogConsumer {
             self.ask(cx);
             return;
         }
-        let records: Vec<FetchedRecord> = self.fetching.fetched.drain(..n).collect();
-        for record in &records {
-            if let Some(reading) = self.reading(record.partition) {
-                self.readings[reading].open.push_back(record.offset);
+        // Records of one partition mostly come together.
+        let mut place = None;
+        for record in self.fetching.fetched.drain(..n) {
+            let is_same = |place: &usize| self.readings[*place].partition == record.partition;
+            place = place.filter(is_same).or_else(|| {
+                self.readings.iter().position(|reading| reading.partition == record.partition)
+            });
+            if let Some(place) = place {
+                self.readings[place].open.push_back(record.offset);
             }
+            self.batch.push_back(job_of(&record));
         }
         for place in 0..self.readings.len() {
             let last = self.readings[place].open.back().copied();
@@ -404,7 +410,6 @@ impl LogConsumer {
                 self.commit(cx, place, offset);
             }
         }
-        self.batch.extend(records.iter().map(job_of));
         if !self.params.poll.is_zero() {
             for job in self.batch.iter().skip(self.workers.busy.len()) {
                 let cause = Cause::BehindAnother;

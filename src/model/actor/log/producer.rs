@@ -377,11 +377,13 @@ impl LogProducer {
 
     /// Writes what the channel takes.
     fn flush(&mut self, cx: &mut Ctx<'_>) {
+        let mut worth = None;
         while let Some(record) = self.outgoing.front().copied() {
             let keeps = record.acks != Acks::None;
             // A batch that was given up meanwhile, or has been stored, is not worth sending.
-            let is_over = keeps && self.sender.batch(u64::from(record.ticket)).is_empty();
-            if !is_over {
+            let ticket = u64::from(record.ticket);
+            if worth == Some(ticket) || !keeps || !self.sender.batch(ticket).is_empty() {
+                worth = Some(ticket);
                 if self.is_blocked {
                     return;
                 }
