@@ -51,42 +51,55 @@ fn stage_of(scenario: Scenario, id: &str, ms: u64, width: f32, lang: Lang) -> St
         let Some(at) = staged.place(dot) else { continue };
         line(&mut text, "dot", at.x, at.y, &format!("{:?} {}", dot.glyph, dot.msg.0));
     }
-    for shape in &scene.shapes {
-        match shape {
-            Shape::Words(words) => {
-                let (x, y) = (words.at.x, words.at.y);
-                line(&mut text, "words", x, y, &format!("{} ({:?})", words.text, words.ink));
-            }
-            Shape::Sentence { at, parts, .. } => {
-                let said: String = parts.iter().map(|part| part.0.as_str()).collect();
-                line(&mut text, "sentence", at.x, at.y, &said);
-            }
-            Shape::Clock { centre, passed, .. } => {
-                line(&mut text, "clock", centre.x, centre.y, &format!("{passed:.3}"));
-            }
-            Shape::Sign { centre, glyph, .. } => {
-                line(&mut text, "sign", centre.x, centre.y, &format!("{glyph:?}"));
-            }
-            Shape::Void(rect) => line(&mut text, "void", rect.x, rect.y, ""),
-            Shape::Timer { centre, passed, ink, .. } => {
-                line(&mut text, "timer", centre.x, centre.y, &format!("{passed:.3} ({ink:?})"));
-            }
-            Shape::Path { points, line: stroke } if stroke.ink == Token::StateFlight => {
-                let end = points.last().copied().unwrap_or_default();
-                line(&mut text, "lit", end.x, end.y, "");
-            }
-            Shape::Path { points, line: stroke } if stroke.ink == Token::StateLost => {
-                let end = points.last().copied().unwrap_or_default();
-                line(&mut text, "letters", end.x, end.y, "");
-            }
-            Shape::Box { .. } | Shape::Path { .. } | Shape::Ring { .. } => {}
-            Shape::Bar { .. } | Shape::Area { .. } => {}
-        }
-    }
+    scene.shapes.iter().for_each(|shape| tell(&mut text, shape));
     for button in buttons {
         line(&mut text, "button", button.rect.x, button.rect.y, &button.said);
     }
     text
+}
+
+/// What a shape says, if it says anything.
+fn tell(text: &mut String, shape: &Shape) {
+    match shape {
+        Shape::Words(words) => {
+            let (x, y) = (words.at.x, words.at.y);
+            line(text, "words", x, y, &format!("{} ({:?})", words.text, words.ink));
+        }
+        Shape::Sentence { at, parts, .. } => {
+            let said: String = parts.iter().map(|part| part.0.as_str()).collect();
+            line(text, "sentence", at.x, at.y, &said);
+        }
+        Shape::Clock { centre, passed, .. } => {
+            line(text, "clock", centre.x, centre.y, &format!("{passed:.3}"));
+        }
+        Shape::Sign { centre, glyph, .. } => {
+            line(text, "sign", centre.x, centre.y, &format!("{glyph:?}"));
+        }
+        Shape::Void(rect) => line(text, "void", rect.x, rect.y, ""),
+        Shape::Timer { centre, passed, ink, .. } => {
+            line(text, "timer", centre.x, centre.y, &format!("{passed:.3} ({ink:?})"));
+        }
+        Shape::Path { points, line: stroke } if stroke.ink == Token::StateFlight => {
+            let end = points.last().copied().unwrap_or_default();
+            line(text, "lit", end.x, end.y, "");
+        }
+        Shape::Path { points, line: stroke } if stroke.ink == Token::StateLost => {
+            let end = points.last().copied().unwrap_or_default();
+            line(text, "letters", end.x, end.y, "");
+        }
+        Shape::Path { points, line: stroke } if stroke.ink == Token::WarnInk => {
+            let at = points.first().copied().unwrap_or_default();
+            line(text, "stable", at.x, at.y, if stroke.dash.is_some() { "dashed" } else { "" });
+        }
+        Shape::Bar { rect, fill, pattern }
+            if matches!(fill, Token::StateAgain | Token::StateLost)
+                || matches!(fill, Token::GoodInk | Token::BadInk) =>
+        {
+            line(text, "record", rect.x, rect.y, &format!("{pattern:?} ({fill:?})"));
+        }
+        Shape::Box { .. } | Shape::Path { .. } | Shape::Ring { .. } => {}
+        Shape::Bar { .. } | Shape::Area { .. } => {}
+    }
 }
 
 fn line(text: &mut String, kind: &str, x: f32, y: f32, rest: &str) {
@@ -134,6 +147,13 @@ fn the_first_message() {
     let wide = stage("first-message", 0, 960.0, Lang::En);
     let later = stage("first-message", 300, 960.0, Lang::En);
     check("stage-first-message.txt", &(wide + &later));
+}
+
+#[test]
+fn control_records_aborted_ones_and_the_last_stable_offset_are_on_the_tape() {
+    let wide = stage("transactions", 3_500, 960.0, Lang::En);
+    let phone = stage("transactions", 3_500, 390.0, Lang::Zh);
+    check("stage-transactions.txt", &(wide + &phone));
 }
 
 #[test]

@@ -426,3 +426,71 @@ fn a_restart_aborts_what_was_left_open_and_fences_its_predecessor() {
     });
     assert!(epochs.is_sorted_by(|a, b| a < b), "every transaction is of a later incarnation");
 }
+
+/// When each message's work was done, in ms from the first.
+fn done_after(scenario: &Scenario) -> Vec<u64> {
+    let done = facts(scenario).into_iter().filter_map(|(when, fact)| match fact {
+        Fact::Done { .. } => Some(ms(when)),
+        _ => None,
+    });
+    let done: Vec<u64> = done.collect();
+    done.iter().map(|when| when - done[0]).collect()
+}
+
+#[test]
+fn a_commit_that_is_waited_for_costs_a_round_trip() {
+    let text = r#"
+        format = 1
+        id = "commits"
+        until = "5s"
+        [[actor]]
+        id = "producer"
+        kind = "log-producer"
+        arrivals = "bursts"
+        burst = 5
+        limit = 5
+        [[actor]]
+        id = "log"
+        kind = "log-broker"
+        partitions = 1
+        initial-delay = "0s"
+        [[actor]]
+        id = "consumer"
+        kind = "log-consumer"
+        service = "1ms"
+        start = "earliest"
+        commit = "after-each"
+        request-timeout = "200ms"
+        [[channel]]
+        id = "path"
+        from = "producer"
+        to = "log"
+        [[channel]]
+        id = "delivery"
+        from = "log"
+        to = "consumer"
+        delay = "10ms"
+    "#;
+    let with = |changes: &[(&str, &str)]| {
+        let mut scenario = Scenario::parse(text).expect("a document");
+        for (path, value) in changes {
+            scenario.set(path, value).unwrap_or_else(|why| panic!("{path}: {why:?}"));
+        }
+        done_after(&scenario)
+    };
+    let sync = ("consumer.commit-wait", "sync");
+    assert_eq!(with(&[]), [0, 1, 2, 3, 4]);
+    assert_eq!(with(&[sync]), [0, 21, 42, 63, 84], "1 ms of work, 20 ms there and back");
+    let before = ("consumer.commit", "before-each");
+    assert_eq!(with(&[sync, before]), [0, 21, 42, 63, 84]);
+    let batch = ("consumer.commit", "after-batch");
+    assert_eq!(with(&[sync, batch]), [0, 1, 2, 3, 4], "one commit for all of them");
+    // The next fetch comes first, then the first commit, which is written again.
+    let lossy = format!(
+        "{text}[[fault]]\nat = \"75ms\"\ndo = \"lose\"\nchannel = \"delivery\"\nway = \"back\"\nnth = 2\n"
+    );
+    let mut scenario = Scenario::parse(&lossy).expect("a document");
+    scenario.set("consumer.commit-wait", "sync").expect("a choice");
+    let late = done_after(&scenario);
+    assert_eq!(late, [0, 221, 242, 263, 284], "200 ms later");
+}

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use inflight::kernel::{SimSpan, SimTime};
-use inflight::model::actor::log::{AckWish, CommitMode, Division, Sees, Start};
+use inflight::model::actor::log::{AckWish, CommitMode, CommitWait, Division, Sees, Start};
 use inflight::model::actor::{
     Actor, ActorParams, LogBrokerParams, LogConsumerParams, LogProducerParams,
 };
@@ -113,9 +113,11 @@ prop_compose! {
         work_ms in 0_u64..12,
         min_bytes in prop_oneof![Just(1), 1_u64..2_000],
         isolation in 0_usize..2,
+        commit_wait in 0_usize..2,
     ) -> LogConsumerParams {
         LogConsumerParams {
             isolation: Sees::ALL[isolation],
+            commit_wait: CommitWait::ALL[commit_wait],
             group: if group.is_empty() { Words::NONE } else { Words::of(&[group]) },
             joined,
             service: SimSpan::ms(work_ms),

@@ -211,6 +211,8 @@ pub enum LogParcel {
     },
     /// From a member: a partition is done so far.
     Commit {
+        /// Counts its commits.
+        number: u32,
         /// Serial number of its id.
         serial: u32,
         /// In which generation.
@@ -222,7 +224,7 @@ pub enum LogParcel {
     },
     /// From the coordinator.
     Group {
-        /// Which join or sync was the member's last.
+        /// Which join or sync was the member's last; of a commit's answer, which commit.
         number: u32,
         /// The answer.
         answer: GroupAnswer,

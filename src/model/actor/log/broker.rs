@@ -118,6 +118,8 @@ pub struct Peer {
     pub fetch: u32,
     /// Number of its last join or sync.
     pub asked: u32,
+    /// Number of its last commit.
+    pub committed: u32,
     /// The partitions it reads.
     pub wanted: u64,
     /// Batches of which a part has come.
@@ -218,6 +220,7 @@ impl LogBrokerActor {
             session: self.broker.open_session(FetchLimits::default()),
             fetch: 0,
             asked: 0,
+            committed: 0,
             wanted: 0,
             partial: Vec::new(),
             txn: None,

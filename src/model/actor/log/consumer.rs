@@ -1,8 +1,9 @@
 //! The consumer of a log broker: a member of a group that polls, works and commits.
 //!
 //! It models polls with long fetches behind them, one batch of work at a time, commits by eight
-//! policies, heartbeats, rebalances and fencing. A commit is not waited for. It leaves out
-//! pausing partitions and retries of refused commits. Fetching is in `fetching.rs`.
+//! policies, waited for or not, heartbeats, rebalances and fencing. It leaves out pausing
+//! partitions and retries of refused commits. Fetching is in `fetching.rs`, work and commits in
+//! `working.rs`.
 //! Read `docs/models/groups.md` before editing.
 
 use std::collections::VecDeque;
@@ -10,7 +11,7 @@ use std::collections::VecDeque;
 use crate::kernel::{SimSpan, SimTime};
 use crate::model::actor::log::fetching::{Fetching, Reading};
 use crate::model::actor::log::members::{partition, set_of};
-use crate::model::actor::log::working::job_of;
+use crate::model::actor::log::working::{Commit, job_of};
 use crate::model::actor::log::{LogConsumerParams, partitions_of};
 use crate::model::actor::workers::{Job, Workers};
 use crate::model::command::Node;
@@ -53,6 +54,11 @@ pub struct LogConsumer {
     pub(super) committing: Option<(SimTime, u8, u64)>,
     /// Until then no work begins: a commit is made first.
     pub(super) pause_until: Option<SimTime>,
+    /// Commits by hand that are not answered and are waited for.
+    pub(super) unanswered: Vec<Commit>,
+    /// When they are written again.
+    pub(super) commit_again_at: Option<SimTime>,
+    pub(super) n_commits: u32,
     outputs: Vec<Output>,
 }
 
@@ -75,6 +81,9 @@ impl LogConsumer {
             n_asked: 0,
             committing: None,
             pause_until: None,
+            unanswered: Vec::new(),
+            commit_again_at: None,
+            n_commits: 0,
             outputs: Vec::new(),
         }
     }
@@ -135,6 +144,7 @@ impl LogConsumer {
 
     /// Work ended, a poll or a heartbeat is due, a commit's interval is over.
     pub fn on_wake(&mut self, cx: &mut Ctx<'_>) {
+        self.commit_again(cx);
         self.work(cx);
         self.commit_by_timer(cx);
         if self.fetch_is_lost(cx.now()) {
@@ -158,7 +168,9 @@ impl LogConsumer {
         let commit = self.committing.map(|(at, ..)| at);
         let workers = self.workers.next_wake();
         let (fetch, ask) = (self.fetching.due, self.ask_again_at);
-        let all = [member, commits, workers, fetch, ask, commit, self.pause_until];
+        let pause = self.pause_until.filter(|_| self.unanswered.is_empty());
+        let again = self.commit_again_at;
+        let all = [member, commits, workers, fetch, ask, commit, pause, again];
         all.into_iter().flatten().min().filter(|at| *at != SimTime::MAX)
     }
 
@@ -179,6 +191,8 @@ impl LogConsumer {
         self.ask_again_at = None;
         self.committing = None;
         self.pause_until = None;
+        self.unanswered.clear();
+        self.commit_again_at = None;
     }
 
     /// It starts anew: as another member, unless it is a static one.
@@ -214,7 +228,10 @@ impl LogConsumer {
 
     /// Whether it works on a batch.
     pub(super) fn is_working(&self) -> bool {
-        !self.batch.is_empty() || self.workers.n_busy() != 0 || self.committing.is_some()
+        !self.batch.is_empty()
+            || self.workers.n_busy() != 0
+            || self.committing.is_some()
+            || !self.unanswered.is_empty()
     }
 
     /// An answer is here: a poll that waits for records returns.
@@ -239,9 +256,8 @@ impl LogConsumer {
     fn drive(&mut self, cx: &mut Ctx<'_>) {
         let now = cx.now();
         loop {
+            let is_idle = !self.is_working();
             let Some(member) = &mut self.member else { return };
-            let is_idle =
-                self.batch.is_empty() && self.workers.n_busy() == 0 && self.committing.is_none();
             if !self.deferred.is_empty() && is_idle {
                 let answer = self.deferred.remove(0);
                 let mut out = std::mem::take(&mut self.outputs);
@@ -347,7 +363,7 @@ impl LogConsumer {
             }
             GroupAnswer::Heartbeat(answer) => Answer::Heartbeat(answer),
             // A member that lost its place hears of it by its next heartbeat, too.
-            GroupAnswer::Committed(_) => return,
+            GroupAnswer::Committed(_) => return self.on_commit_answered(cx, number),
         };
         let asks_id = matches!(answer, Answer::Join(Err(GroupError::MemberIdRequired(_))));
         let is_join = matches!(answer, Answer::Join(_) | Answer::Sync(_));
@@ -480,6 +496,7 @@ impl LogConsumer {
         self.carry_out(cx, out);
         self.deferred.clear();
         self.ask_again_at = None;
+        self.unanswered.clear();
     }
 
     pub(super) fn reading(&self, partition: u8) -> Option<usize> {

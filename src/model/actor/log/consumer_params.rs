@@ -43,6 +43,16 @@ choices! {
 }
 
 choices! {
+    /// Whether a consumer waits for the answer to a commit by hand.
+    pub enum CommitWait {
+        /// It goes on at once.
+        Async = "async" ("goes on", "不等待"),
+        /// It waits.
+        Sync = "sync" ("waits", "等待应答"),
+    }
+}
+
+choices! {
     /// Where a group begins that has committed nothing.
     pub enum Start {
         /// At the end of the log.
@@ -184,6 +194,12 @@ params! {
             help ("By hand: time from the work to its commit, or from the commit to the work.",
                 "手动提交时：处理完到提交、或提交到开始处理之间的时间。"),
             source "our own model of commitSync";
+        /// Whether it waits for the answer to a commit by hand.
+        commit_wait: CommitWait = CommitWait::Async, choice, applies restart,
+            name ("After a commit", "提交之后"),
+            help ("By hand: whether it goes on before the broker has answered.",
+                "手动提交时：代理应答之前是否继续。"),
+            source "Kafka KafkaConsumer.commitSync, commitAsync";
         /// Where a group begins that has committed nothing.
         start: Start = Start::Latest, choice, applies restart,
             name ("Begins", "起始位置"),

@@ -21,7 +21,7 @@ mod working;
 pub use broker::{LogBrokerActor, LogBrokerParams};
 pub use committing::{Stage, Txn};
 pub use consumer::LogConsumer;
-pub use consumer_params::{CommitMode, Division, LogConsumerParams, Sees, Start};
+pub use consumer_params::{CommitMode, CommitWait, Division, LogConsumerParams, Sees, Start};
 pub use producer::LogProducer;
 pub use producer_params::{AckWish, LogProducerParams};
 

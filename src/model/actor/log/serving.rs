@@ -12,7 +12,7 @@ use crate::model::log::{
     ReplicaNo, Reply, SessionNo,
 };
 use crate::model::log_parcel::{
-    Fetch, FetchedRecord, LogParcel, MAX_RECORDS, ProduceRecord, shape_of,
+    Fetch, FetchedRecord, GroupAnswer, LogParcel, MAX_RECORDS, ProduceRecord, shape_of,
 };
 use crate::model::message::Parcel;
 
@@ -272,7 +272,8 @@ impl LogBrokerActor {
             LogParcel::Leave { serial } => {
                 group.say(now, port, serial, |member| Request::Leave { member });
             }
-            LogParcel::Commit { serial, generation, partition, offset } => {
+            LogParcel::Commit { number: nth, serial, generation, partition, offset } => {
+                self.peers[usize::from(port)].committed = nth;
                 let at = cx.me;
                 let done = (partition, offset);
                 if group.commit(now, port, (serial, generation), done) {
@@ -298,7 +299,9 @@ impl LogBrokerActor {
         let peers = &mut self.peers;
         self.groups[usize::from(number)].answers(cx, number, n_partitions, |cx, port, answer| {
             let peer = &mut peers[usize::from(port)];
-            let parcel = Parcel::Log(LogParcel::Group { number: peer.asked, answer });
+            let is_commit = matches!(answer, GroupAnswer::Committed(_));
+            let number = if is_commit { peer.committed } else { peer.asked };
+            let parcel = Parcel::Log(LogParcel::Group { number, answer });
             if !peer.outgoing.is_empty() || !cx.write(port, parcel, true) {
                 peer.outgoing.push_back(parcel);
             }

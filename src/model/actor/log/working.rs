@@ -1,7 +1,7 @@
 //! A consumer's work on the batch that it polled, and its commits.
 
-use crate::model::actor::log::CommitMode;
 use crate::model::actor::log::consumer::LogConsumer;
+use crate::model::actor::log::{CommitMode, CommitWait};
 use crate::model::actor::workers::{By, Job, Service};
 use crate::model::fact::{Cause, Fact};
 use crate::model::ground::Ctx;
@@ -13,6 +13,10 @@ impl LogConsumer {
     /// Gives work to idle workers and takes back what is done; with the last the batch is over.
     pub(super) fn work(&mut self, cx: &mut Ctx<'_>) {
         let was_working = self.is_working();
+        self.go_on(cx, was_working);
+    }
+
+    fn go_on(&mut self, cx: &mut Ctx<'_>, was_working: bool) {
         loop {
             while let Some(job) = self.workers.finish(cx.now()) {
                 self.on_done(cx, &job);
@@ -22,7 +26,9 @@ impl LogConsumer {
             if n_idle == 0 || self.batch.is_empty() || self.must_pause(cx) {
                 break;
             }
-            for _ in 0..n_idle {
+            // Whoever commits before each waits before each.
+            let n_next = if self.waits_before_each() { 1 } else { n_idle };
+            for _ in 0..n_next {
                 let Some(job) = self.batch.pop_front() else { break };
                 self.start(cx, job);
             }
@@ -61,11 +67,12 @@ impl LogConsumer {
 
     /// Whether work must wait: for the commit of what is done, or of what is about to begin.
     fn must_pause(&mut self, cx: &mut Ctx<'_>) -> bool {
-        if self.committing.is_some() {
+        if self.committing.is_some() || !self.unanswered.is_empty() {
             return true;
         }
         let takes = self.params.commit_takes;
-        if self.params.commit != CommitMode::BeforeEach || takes.is_zero() {
+        let takes_time = self.params.commit == CommitMode::BeforeEach && !takes.is_zero();
+        if !takes_time && !self.waits_before_each() {
             return false;
         }
         match self.pause_until {
@@ -81,6 +88,11 @@ impl LogConsumer {
                 false
             }
         }
+    }
+
+    fn waits_before_each(&self) -> bool {
+        let params = &self.params;
+        params.commit == CommitMode::BeforeEach && params.commit_wait == CommitWait::Sync
     }
 
     /// Commits by the rules for work that begins.
@@ -142,12 +154,69 @@ impl LogConsumer {
 
     /// Writes a commit, if there is one and it is a member.
     pub(super) fn commit(&mut self, cx: &mut Ctx<'_>, place: usize, offset: Option<u64>) {
-        let (Some(offset), Some(member)) = (offset, &self.member) else { return };
-        let (Some(id), Some(generation)) = (member.id(), member.generation()) else { return };
+        let (Some(offset), Some(_)) = (offset, self.member_id()) else { return };
+        self.n_commits += 1;
         let partition = self.readings[place].partition;
-        let commit = LogParcel::Commit { serial: id.serial, generation, partition, offset };
+        let commit = Commit { number: self.n_commits, partition, offset };
+        self.write_commit(cx, commit);
+        if self.params.commits_by_hand() && self.params.commit_wait == CommitWait::Sync {
+            self.unanswered.push(commit);
+            let again_at = cx.now().saturating_add(self.params.request_timeout);
+            self.commit_again_at.get_or_insert(again_at);
+        }
+    }
+
+    /// A commit is answered, whether it counts or not: with the last the work goes on.
+    pub(super) fn on_commit_answered(&mut self, cx: &mut Ctx<'_>, number: u32) {
+        let n_before = self.unanswered.len();
+        self.unanswered.retain(|commit| commit.number != number);
+        if self.unanswered.is_empty() && n_before != 0 {
+            self.commit_again_at = None;
+            self.go_on(cx, true);
+        }
+    }
+
+    /// Commits that were not answered in time are written again; without a place in the group they
+    /// are given up.
+    pub(super) fn commit_again(&mut self, cx: &mut Ctx<'_>) {
+        if self.commit_again_at.is_none_or(|at| cx.now() < at) {
+            return;
+        }
+        self.commit_again_at = None;
+        if self.member_id().is_none() || self.unanswered.is_empty() {
+            let was_waiting = !self.unanswered.is_empty();
+            self.unanswered.clear();
+            return self.go_on(cx, was_waiting);
+        }
+        self.commit_again_at = Some(cx.now().saturating_add(self.params.request_timeout));
+        for place in 0..self.unanswered.len() {
+            self.write_commit(cx, self.unanswered[place]);
+        }
+    }
+
+    fn write_commit(&self, cx: &mut Ctx<'_>, commit: Commit) {
+        let Some((serial, generation)) = self.member_id() else { return };
+        let Commit { number, partition, offset } = commit;
+        let commit = LogParcel::Commit { number, serial, generation, partition, offset };
         cx.write(0, Parcel::Log(commit), false);
     }
+
+    /// Serial number and generation, while it has a place in the group.
+    fn member_id(&self) -> Option<(u32, u32)> {
+        let member = self.member.as_ref()?;
+        Some((member.id()?.serial, member.generation()?))
+    }
+}
+
+/// A commit on its way.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Commit {
+    /// Counts the consumer's commits.
+    pub number: u32,
+    /// The partition.
+    pub partition: u8,
+    /// The next offset to be read.
+    pub offset: u64,
 }
 
 /// A record as work; its tag names partition and offset.
