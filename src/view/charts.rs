@@ -399,11 +399,16 @@ impl<DB: DrawingBackend> Pencil<'_, DB> {
             let y = 28.5 + step * i as f32;
             self.mark(entry.mark, y)?;
             let size = 11.0_f32.max(self.least);
-            let room = right - 16.0 - text_width(&entry.value, size, true) - 4.0;
-            if text_width(&entry.name, size, false) <= room.max(40.0) {
+            let name = text_width(&entry.name, size, false);
+            let value = text_width(&entry.value, size, true) + 4.0;
+            // A swatch without a name says nothing: where there is no room for both, the name stays.
+            let (has_name, has_both) = (name <= right - 16.0, name + value <= right - 16.0);
+            if has_name {
                 self.text(&entry.name, (16.0, y), HPos::Left, 11.0, Token::Ink2, false)?;
             }
-            self.text(&entry.value, (right, y), HPos::Right, 11.0, Token::Ink, true)?;
+            if has_both || !has_name {
+                self.text(&entry.value, (right, y), HPos::Right, 11.0, Token::Ink, true)?;
+            }
         }
         Ok(())
     }

@@ -86,6 +86,8 @@ impl RowForm {
     /// Takes the next flatter form; false when there is none.
     fn flatten(&mut self, plan: &Plan, layer: &[usize], free: f32) -> bool {
         let (density, least) = match self.density {
+            // Of scripts as many stand side by side as there are pairs: the name stands alone then.
+            Density::Full if is_of_scripts(plan) => (Density::Row, 62.0),
             Density::Full => (Density::Row, 82.0),
             Density::Row => (Density::Bar, 40.0),
             Density::Bar if 14.0 < free / self.across as f32 && 1 < self.lines => {
