@@ -336,7 +336,7 @@ impl Cards<'_, '_> {
         let base = rect.y + if is_low { 15.0 } else { 17.0 };
         let line = script.current.and_then(|n| script.lines.get(n)).map_or("", |line| line.trim());
         let over = if script.current.is_none() { OVER.get(lang) } else { line };
-        // The name comes first: where the step has no room beside it, it stands below or not at all.
+        // The name comes first: where the step has no room beside it, it stands below or nowhere.
         let face = bold(11.0, Token::Ink);
         let name = self.pen.width(bold(12.0, Token::Ink), self.cast.name(actor, lang));
         let beside = name + 8.0 + self.pen.width(face, over) <= room;
