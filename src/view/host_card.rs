@@ -358,7 +358,9 @@ impl Cards<'_, '_> {
             let ink = if matters { ink } else { Token::Ink3 };
             let (y, radius) = if is_low { (24.5, 5.5) } else { (37.0, 7.0) };
             let (centre, passed) = (pt(rect.right() - pad - 8.0, rect.y + y), timer.passed);
-            self.pen.scene.shapes.push(Shape::Timer { centre, radius, passed, ink, next: matters });
+            // A ring would stand on the step above it.
+            let next = matters && !is_low;
+            self.pen.scene.shapes.push(Shape::Timer { centre, radius, passed, ink, next });
         }
         if is_low {
             return;

@@ -60,7 +60,7 @@ fn row_height(partitions: u16) -> f32 {
         7..=10 => 19.0,
         11..=18 => 15.0,
         19..=32 => 11.0,
-        _ => 6.0,
+        _ => 5.5,
     }
 }
 
@@ -188,8 +188,8 @@ impl Cards<'_, '_> {
         let fits = 18.0 <= each && 1 < n && 240.0 + cells < right - x;
         let replicas = fits.then_some(right - cells + 6.0);
         let end = replicas.map_or(right, |from| from - 8.0);
-        // Letters need 11 px; where rows are lower, some have their number.
-        let numbered = (11.0 / each).ceil().max(1.0) as usize;
+        // Letters need 12 px; where rows are lower, some have their number.
+        let numbered = (12.0 / each).ceil().max(1.0) as usize;
         let (left, used) = if words { (78.0, 46.0) } else { (24.0, 0.0) };
         Columns { tape: (x + left, end - used), words, numbered, replicas }
     }
