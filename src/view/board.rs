@@ -77,6 +77,10 @@ const BOXES: usize = 8;
 /// Pools that a board has at most.
 const POOLS: f32 = 6.0;
 
+/// Room for an arrow to another board.
+const ARROW: f32 = 18.0;
+
+const BOARD_OF: Text = Text::new("board {0} of {1}", "板 {0}/{1}");
 const CLAIMED: Text = Text::new(
     "Article mode: latencies are looked up in an article, not simulated.",
     "文章模式：延迟取自某文章，是查表而非仿真。",
@@ -131,12 +135,13 @@ const FOOTNOTE_SHORT: Text = Text::new(
     "红线：最多用量。CPU、DMA、PHY 为估计。",
 );
 
-/// The height of a board's drawing at a width.
-pub fn height(width: f32) -> f32 {
-    let body = if is_wide(width) {
-        HEAP + POOL * POOLS
-    } else {
-        2.0 * (RING + FIFO) + HEAP + POOL * POOLS / 2.0 + LOOP
+/// The height of the drawing of a board with so many pools, at a width.
+pub fn height(width: f32, n_pools: u16) -> f32 {
+    let pools = f32::from(n_pools).min(POOLS);
+    let mac = 2.0 * (RING + FIFO) + LOOP;
+    let body = match is_wide(width) {
+        true => (HEAP + POOL * pools).max(mac),
+        false => mac + HEAP + POOL * (pools / 2.0).ceil(),
     };
     HEAD + body + FOOT + 14.0
 }
@@ -150,7 +155,7 @@ fn is_wide(width: f32) -> bool {
 /// `name` is what its first program is called.
 pub fn draw(
     pen: &mut Pen<'_>,
-    (board, name): (&Board, &str),
+    (board, name, boards): (&Board, &str, &[Board]),
     rect: Rect,
     lang: Lang,
     chosen: Chosen,
@@ -163,7 +168,8 @@ pub fn draw(
     }
     let mut draft = Draft { pen, board, lang, name };
     let inner = Rect::new(rect.x + PAD, rect.y + 8.0, rect.w - 2.0 * PAD, rect.h - 16.0);
-    draft.head(inner);
+    let turner = draft.turner(pt(inner.right(), inner.y), boards);
+    draft.head(inner, turner);
     let top = inner.y + HEAD;
     if is_wide(rect.w) {
         let w = (inner.w - GUTTER) / 2.0;
@@ -241,7 +247,33 @@ impl Draft<'_, '_> {
     }
 
     /// Name, clock and driver; the processor with what its time went into.
-    fn head(&mut self, room: Rect) {
+    /// Which of several boards is drawn, with arrows to the ones before and after it; answers how
+    /// much room that takes.
+    fn turner(&mut self, corner: Point, boards: &[Board]) -> f32 {
+        let n = boards.len();
+        let Some(at) = boards.iter().position(|b| b.host == self.board.host).filter(|_| 1 < n)
+        else {
+            return 0.0;
+        };
+        let text = self.say(BOARD_OF, &[&count(at as u64 + 1), &count(n as u64)]);
+        let face = bold(12.0, Token::Accent);
+        let wide = self.pen.width(face, &text);
+        let left = corner.x - wide - 2.0 * ARROW;
+        self.pen.write(pt(left + ARROW, corner.y + 15.0), Anchor::Start, face, &text);
+        for (x, way, to) in [(left, -1.0, at + n - 1), (corner.x - ARROW, 1.0, at + 1)] {
+            let middle = pt(x + ARROW / 2.0, corner.y + 10.5);
+            let points = [(-2.5, -4.5), (2.5, 0.0), (-2.5, 4.5)];
+            let points = points.map(|(dx, dy)| pt(middle.x + way * dx, middle.y + dy));
+            self.pen.scene.path(&points, stroke(Token::Accent, 1.75));
+            if let Some(actor) = boards[to % n].actors.first() {
+                let reach = Rect::new(x - 8.0, corner.y - 7.0, ARROW + 16.0, 34.0);
+                self.pen.scene.hit(reach, Chosen::Actor(*actor));
+            }
+        }
+        wide + 2.0 * ARROW + 8.0
+    }
+
+    fn head(&mut self, room: Rect, turner: f32) {
         let Board { params, inside, .. } = self.board;
         let lang = self.lang;
         let name = params.part.label(lang);
@@ -260,7 +292,9 @@ impl Draft<'_, '_> {
         let short = [self.name, &clock, &driver].join(comma);
         let at = pt(room.x + used, room.y + 15.0);
         let face = plain(12.0, Token::Ink2);
-        self.pen.first(at, Anchor::Start, face, room.w - used, &[&long, &short, self.name]);
+        let left = room.w - used - turner;
+        let least = [self.name, &clock].join(comma);
+        self.pen.first(at, Anchor::Start, face, left, &[&long, &short, &least, self.name]);
         if inside.claim.is_some() {
             let face = bold(12.0, Token::BadInk);
             let at = pt(room.x, room.y + 37.0);
@@ -536,9 +570,15 @@ mod tests {
 
     fn drawn(board: &Board, width: f32, lang: Lang) -> (Scene, Rect) {
         let mut scene = Scene::default();
-        let rect = Rect::new(16.0, 10.0, width, height(width));
+        let rect = Rect::new(16.0, 10.0, width, height(width, 6));
         let mut pen = Pen { scene: &mut scene, least: 12.0 };
-        draw(&mut pen, (board, "Board A"), rect, lang, Chosen::Nothing);
+        draw(
+            &mut pen,
+            (board, "Board A", std::slice::from_ref(board)),
+            rect,
+            lang,
+            Chosen::Nothing,
+        );
         (scene, rect)
     }
 

@@ -64,8 +64,9 @@ impl Cards<'_, '_> {
             let face = plain(12.0, Token::Ink2);
             let name = queue_name(queue, self.cast, self.lang());
             self.pen.first(at, Anchor::End, face, room - used, &[&name]);
-        } else if let [queue] = queues {
-            let text = self.say(READY_N, &[&count(queue.ready.total)]);
+        } else if queues.len() == 1 || small_card {
+            let ready = queues.iter().map(|queue| queue.ready.total).sum();
+            let text = self.say(READY_N, &[&count(ready)]);
             let face = plain(12.0, Token::Ink2);
             self.pen.first(at, Anchor::End, face, room - used, &[&text]);
         }
@@ -79,6 +80,10 @@ impl Cards<'_, '_> {
             let spare = if wiring.letters.is_empty() { 0.0 } else { 10.0 };
             let mut heights = Vec::new();
             for (n, queue) in queues.iter().enumerate().take(12) {
+                // A low card has room for the first queue; its head counts them all.
+                if small_card && rect.bottom() < y + 22.0 {
+                    break;
+                }
                 let line = Rect::new(x, y, room - spare, rect.h);
                 let ready = ready_text(wiring.priorities.get(n).map_or(&[][..], |all| all), queue);
                 y = self.queue(queue, (queues.len(), small_card), &ready, line);

@@ -393,16 +393,32 @@ impl<DB: DrawingBackend> Pencil<'_, DB> {
         if title + text_width(&chart.value, 12.0, true) + 4.0 <= right {
             self.text(&chart.value, (right, 13.0), HPos::Right, 12.0, Token::Ink, true)?;
         }
-        let n = chart.entries.len().max(1) as f32;
-        let step = ((frame.height - 20.0) / n).min(15.0);
+        let n = chart.entries.len().max(1);
+        // Lines of 10 px can be read; more entries than that stand in two columns.
+        let side = if (frame.height - 18.0) / (n as f32) < 10.0 { 2 } else { 1 };
+        let step = ((frame.height - 20.0) / n.div_ceil(side) as f32).min(15.0);
+        let wide = (right + LABEL_GAP) / side as f32 - LABEL_GAP;
         for (i, entry) in chart.entries.iter().enumerate() {
-            let y = 28.5 + step * i as f32;
-            self.mark(entry.mark, y)?;
-            let size = 11.0_f32.max(self.least);
-            let room = right - 16.0 - text_width(&entry.value, size, true) - 4.0;
-            if text_width(&entry.name, size, false) <= room.max(40.0) {
-                self.text(&entry.name, (16.0, y), HPos::Left, 11.0, Token::Ink2, false)?;
-            }
+            let y = 28.5 + step * (i / side) as f32;
+            let left = (i % side) as f32 * (wide + LABEL_GAP);
+            self.entry(entry, (left, left + wide), y)?;
+        }
+        Ok(())
+    }
+
+    /// One entry of the label column: its mark, name and value.
+    fn entry(&self, entry: &Entry, (left, right): (f32, f32), y: f32) -> Result<(), Failed<DB>> {
+        self.mark(entry.mark, left, y)?;
+        let size = 11.0_f32.max(self.least);
+        let name = text_width(&entry.name, size, false);
+        let value = text_width(&entry.value, size, true) + 4.0;
+        let room = right - left - 16.0;
+        // A swatch without a name says nothing: where there is no room for both, the name stays.
+        let (has_name, has_both) = (name <= room, name + value <= room);
+        if has_name {
+            self.text(&entry.name, (left + 16.0, y), HPos::Left, 11.0, Token::Ink2, false)?;
+        }
+        if has_both || !has_name {
             self.text(&entry.value, (right, y), HPos::Right, 11.0, Token::Ink, true)?;
         }
         Ok(())
@@ -438,17 +454,17 @@ impl<DB: DrawingBackend> Pencil<'_, DB> {
         Ok(())
     }
 
-    fn mark(&self, mark: Mark, y: f32) -> Result<(), Failed<DB>> {
+    fn mark(&self, mark: Mark, x: f32, y: f32) -> Result<(), Failed<DB>> {
         match mark {
             Mark::None => Ok(()),
             Mark::Line { ink, dashed: false } => {
-                self.rule((0.0, y), (10.0, y), self.line(ink, 1.6))
+                self.rule((x, y), (x + 10.0, y), self.line(ink, 1.6))
             }
             Mark::Line { ink, dashed: true } => [0.0, 4.0, 8.0]
                 .into_iter()
-                .try_for_each(|x| self.rule((x, y), (x + 2.0, y), self.line(ink, 1.6))),
+                .try_for_each(|at| self.rule((x + at, y), (x + at + 2.0, y), self.line(ink, 1.6))),
             Mark::Swatch { ink, pattern } => {
-                let (left, top) = (0.0, y - 5.0);
+                let (left, top) = (x, y - 5.0);
                 let corner = (px(left + 10.0), px(top + 10.0));
                 self.area.draw(&Rectangle::new([(px(left), px(top)), corner], self.fill(ink)))?;
                 let (left, right) = (px(left), px(left + 10.0));

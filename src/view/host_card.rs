@@ -154,12 +154,13 @@ impl Cards<'_, '_> {
                 self.pen.first(at, Anchor::End, bold(11.0, Token::Ink), left, &texts);
             }
         }
-        if script.current.is_none() && n < most {
-            let at = pt(room.x + 14.0, room.y + n as f32 * STEP + 13.5);
+        let end = room.y + STEP * n.min(most) as f32;
+        if script.current.is_none() {
             let text = OVER.get(self.lang());
-            self.pen.first(at, Anchor::Start, plain(11.0, Token::Ink3), room.w, &[text]);
+            let at = pt(room.right() - 5.0, end - STEP + 13.5);
+            self.pen.first(at, Anchor::End, bold(11.0, Token::Ink), room.w * 0.5, &[text]);
         }
-        room.y + STEP * n.min(most) as f32 + 7.0
+        end + 7.0
     }
 
     /// What a script waits for, long and short.
@@ -329,26 +330,40 @@ impl Cards<'_, '_> {
         (script, ends): (&Script, &[End]),
     ) {
         let lang = self.lang();
-        let (x, room) = (rect.x + 10.0, rect.w - 20.0);
-        let base = rect.y + 17.0;
-        let used = self.title(actor, x, base, room * 0.6, 13.0) + 8.0;
+        let pad = if rect.w < 100.0 { 4.0 } else { 10.0 };
+        let (x, room) = (rect.x + pad, rect.w - 2.0 * pad);
+        let is_low = rect.h < 40.0;
+        let base = rect.y + if is_low { 15.0 } else { 17.0 };
         let line = script.current.and_then(|n| script.lines.get(n)).map_or("", |line| line.trim());
         let over = if script.current.is_none() { OVER.get(lang) } else { line };
-        let at = pt(rect.right() - 10.0, base);
-        self.pen.first(at, Anchor::End, bold(11.0, Token::Ink), room - used, &[over]);
+        // The name comes first: where the step has no room beside it, it stands below or nowhere.
+        let face = bold(11.0, Token::Ink);
+        let name = self.pen.width(bold(12.0, Token::Ink), self.cast.name(actor, lang));
+        let beside = name + 8.0 + self.pen.width(face, over) <= room;
+        let taken = if beside { 8.0 + self.pen.width(face, over) } else { 0.0 };
+        self.title(actor, x, base, room - taken, 13.0);
+        if beside {
+            self.pen.first(pt(rect.right() - pad, base), Anchor::End, face, room, &[over]);
+        }
         let Some(end) = ends.first() else { return };
-        if rect.h < 40.0 {
+        if rect.h < 30.0 {
             return;
         }
         let clock = if end.timers.is_empty() { 0.0 } else { 26.0 };
-        send_bar(self.pen, end, Rect::new(x, rect.y + 24.0, room - clock, 10.0));
+        let (y, h) = if is_low { (21.0, 7.0) } else { (24.0, 10.0) };
+        send_bar(self.pen, end, Rect::new(x, rect.y + y, room - clock, h));
         if let Some(timer) = end.timers.first() {
             let (ink, _) = fill_of(BracketKind::Timer(timer.kind));
             let matters = timer.kind == TimerKind::DelayedAck;
-            let (centre, ink) =
-                (pt(rect.right() - 18.0, rect.y + 37.0), if matters { ink } else { Token::Ink3 });
-            let (radius, passed) = (7.0, timer.passed);
-            self.pen.scene.shapes.push(Shape::Timer { centre, radius, passed, ink, next: matters });
+            let ink = if matters { ink } else { Token::Ink3 };
+            let (y, radius) = if is_low { (24.5, 5.5) } else { (37.0, 7.0) };
+            let (centre, passed) = (pt(rect.right() - pad - 8.0, rect.y + y), timer.passed);
+            // A ring would stand on the step above it.
+            let next = matters && !is_low;
+            self.pen.scene.shapes.push(Shape::Timer { centre, radius, passed, ink, next });
+        }
+        if is_low {
+            return;
         }
         let why = match end.hold {
             Some(hold) if 0 < end.held.0 => held_by(hold).get(lang).to_string(),
@@ -357,11 +372,12 @@ impl Cards<'_, '_> {
                 Some(timer) if timer.kind == TimerKind::DelayedAck => {
                     ACK_OWED.get(lang).to_string()
                 }
-                _ => return,
+                _ => String::new(),
             },
         };
         let at = pt(x, rect.y + 49.0);
-        self.pen.first(at, Anchor::Start, plain(11.0, Token::Ink2), room - clock, &[&why]);
+        let words = if why.is_empty() && !beside { over } else { &why };
+        self.pen.first(at, Anchor::Start, plain(11.0, Token::Ink2), room - clock, &[words]);
     }
 }
 
@@ -399,7 +415,14 @@ mod tests {
     use crate::world::preset;
     use crate::world::session::{Session, Watch};
 
-    const SCRIPTED: [&str; 3] = ["nagle-stall", "four-quadrants", "cork"];
+    const SCRIPTED: [&str; 6] = [
+        "nagle-stall",
+        "four-quadrants",
+        "cork",
+        "small-window",
+        "ten-ms-to-one-ms",
+        "write-write-read-board",
+    ];
 
     fn staged(preset: &str, ms: u64, width: f32, lang: Lang) -> (Scene, f32) {
         let scenario = preset::find(preset).expect("the preset is there").open();
@@ -441,11 +464,34 @@ mod tests {
     }
 
     #[test]
+    fn programs_keep_their_names_where_steps_have_no_room() {
+        for (lang, names) in [
+            (Lang::Zh, ["默认", "只改宏", "不用 DMA", "优化后"]),
+            (Lang::En, ["Default", "Macro only", "No DMA", "Optimised"]),
+        ] {
+            let (scene, _) = staged("ten-ms-to-one-ms", 270, 390.0, lang);
+            let said: Vec<&str> = texts(&scene).iter().map(|text| text.1).collect();
+            for name in names {
+                assert!(said.contains(&name), "{name} in {said:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn one_of_several_boards_is_drawn_with_the_way_to_the_others() {
+        let (scene, height) = staged("write-write-read-board", 27, 560.0, Lang::En);
+        assert!(texts(&scene).iter().any(|text| text.1 == "board 1 of 5"));
+        let (one, _) = staged("nagle-stall", 27, 560.0, Lang::En);
+        assert!(!texts(&one).iter().any(|text| text.1.starts_with("board ")));
+        assert!(height <= 578.0, "a page of 800 shows all of it: {height}");
+    }
+
+    #[test]
     fn texts_of_scripts_overlap_nothing_and_stay_on_the_stage() {
         for preset in SCRIPTED {
             for width in [560.0, 390.0, 1_180.0] {
                 for lang in Lang::ALL {
-                    for ms in [0, 3, 27, 50] {
+                    for ms in [0, 3, 27, 50, 1_350] {
                         let (scene, height) = staged(preset, ms, width, lang);
                         let texts = texts(&scene);
                         let stage = Rect::new(0.0, 0.0, width, height);

@@ -64,15 +64,22 @@ pub struct Plan {
     pub joins: Vec<(u16, u16)>,
     /// By actor id: how wide its name is on a full card; missing ones take no room.
     pub names: Vec<u16>,
-    /// Whether a board is drawn below the cards.
-    pub board: bool,
+    /// How many pools the boards have at most, one of which is drawn below the cards.
+    pub board: Option<u16>,
 }
 
 impl Plan {
+    /// More than two programs and their peers stand above a board: their rows are low.
+    fn has_many_programs(&self) -> bool {
+        self.board.is_some() && 4 < self.kinds.len() && is_of_scripts(self)
+    }
+
     /// The size of an actor's card on an upright stage: a long name widens a full one.
     fn size(&self, actor: usize, density: Density, embed: bool) -> (f32, f32) {
         let kind = self.kinds[actor];
         let (w, h) = size(kind, density, embed);
+        let is_low = density == Density::Row && self.has_many_programs();
+        let h = if is_low { LOW_ROW } else { h };
         let name = self.names.get(actor).copied().unwrap_or(0);
         let widens = density == Density::Full && !embed && !is_broker(kind);
         let beside = if sends(kind) { 28.0 } else { BESIDE_NAME };
@@ -181,6 +188,9 @@ const CARDS_ABOVE_BOARD: f32 = 112.0;
 const TURNED_ABOVE_BOARD: f32 = 196.0;
 /// Height of a row there, and of all of them at most.
 const ROW_ABOVE_BOARD: f32 = 65.0;
+/// Height of a row where there are many, and with the space below it.
+const LOW_ROW: f32 = 31.0;
+const LOW_ROW_ABOVE_BOARD: f32 = LOW_ROW + 7.0;
 const MOST_ABOVE_BOARD: f32 = 360.0;
 /// Space between the cards and the board.
 const ABOVE_BOARD: f32 = 4.0;
@@ -188,17 +198,18 @@ const ABOVE_BOARD: f32 = 4.0;
 /// Lays out `plan` in `room`: with a board below the cards, if there is one and room for it.
 pub fn layout(plan: &Plan, room: Room) -> Layout {
     let width = room.width - 2.0 * MARGIN_TURNED;
-    let height = board::height(width);
+    let height = board::height(width, plan.board.unwrap_or(0));
     let below = if room.caption { CAPTION } else { BOTTOM };
     let least = CARDS_ABOVE_BOARD + height + below;
-    if !plan.board || (room.fill && room.height < least) {
+    if plan.board.is_none() || (room.fill && room.height < least) {
         return cards(plan, room);
     }
-    let is_narrow = room.width < TURN_BELOW_SCRIPTS;
-    let most = layers(plan).iter().map(Vec::len).max().unwrap_or(1) as f32;
-    let above = match is_narrow {
+    let layers = layers(plan);
+    let most = layers.iter().map(Vec::len).max().unwrap_or(1) as f32;
+    let row = if plan.has_many_programs() { LOW_ROW_ABOVE_BOARD } else { ROW_ABOVE_BOARD };
+    let above = match is_turned(plan, layers.len(), room) {
         true => TURNED_ABOVE_BOARD,
-        false => (TOP + BOTTOM + most * ROW_ABOVE_BOARD).clamp(CARDS_ABOVE_BOARD, MOST_ABOVE_BOARD),
+        false => (TOP + BOTTOM + most * row).clamp(CARDS_ABOVE_BOARD, MOST_ABOVE_BOARD),
     };
     let above = if room.fill { room.height - height - below } else { above };
     let mut out = cards(plan, Room { height: above, caption: false, fill: room.fill, ..room });
@@ -212,18 +223,23 @@ pub fn layout(plan: &Plan, room: Room) -> Layout {
 /// Cards and pipes.
 fn cards(plan: &Plan, room: Room) -> Layout {
     let layers = layers(plan);
-    let turn_below = match room.embed {
-        _ if is_of_scripts(plan) && layers.len() <= 2 => TURN_BELOW_SCRIPTS,
-        true => TURN_BELOW_EMBED,
-        false => TURN_BELOW,
-    };
-    let mut out = if room.width < turn_below {
+    let mut out = if is_turned(plan, layers.len(), room) {
         turned(plan, &layers, room)
     } else {
         upright(plan, &layers, room)
     };
     out.pipes = pipes(plan, &out);
     out
+}
+
+/// Whether messages run downwards in that room.
+fn is_turned(plan: &Plan, n_layers: usize, room: Room) -> bool {
+    let turn_below = match room.embed {
+        _ if is_of_scripts(plan) && n_layers <= 2 => TURN_BELOW_SCRIPTS,
+        true => TURN_BELOW_EMBED,
+        false => TURN_BELOW,
+    };
+    room.width < turn_below
 }
 
 /// The actors of each layer, in document order: a layer is the longest way from a source.
@@ -324,7 +340,7 @@ fn upright(plan: &Plan, layers: &[Vec<usize>], room: Room) -> Layout {
     let least = match (room.fill, room.embed) {
         (true, _) => room.height,
         (false, true) => 0.0,
-        (false, false) if plan.board => 0.0,
+        (false, false) if plan.board.is_some() => 0.0,
         (false, false) => LEAST_HEIGHT,
     };
     let height = (content + TOP + below).max(least.min(room.height));
@@ -340,7 +356,8 @@ fn upright(plan: &Plan, layers: &[Vec<usize>], room: Room) -> Layout {
     let mut places = vec![Place::nowhere(); plan.kinds.len()];
     for (layer, column) in layers.iter().zip(&columns) {
         let column = Column { width: column.width * scale, ..*column };
-        place_column(plan, layer, column, pt(x, middle), room.embed, &mut places);
+        let floor = height - below;
+        place_column(plan, layer, column, (pt(x, middle), floor), room.embed, &mut places);
         x += column.width + pipe;
     }
     let caption = room.caption.then(|| pt(MARGIN_TURNED, height - 11.0));
@@ -348,12 +365,13 @@ fn upright(plan: &Plan, layers: &[Vec<usize>], room: Room) -> Layout {
     Layout { width: room.width, height, turned: false, places, pipes, caption, board: None }
 }
 
-/// Places one layer's cards around the height of `left_middle`.
+/// Places one layer's cards around the height of `left_middle`, and above `floor` with all that
+/// hangs below them.
 fn place_column(
     plan: &Plan,
     layer: &[usize],
     column: Column,
-    left_middle: Point,
+    (left_middle, floor): (Point, f32),
     embed: bool,
     places: &mut [Place],
 ) {
@@ -372,7 +390,9 @@ fn place_column(
             n as f32 * SEND_BUTTON
         };
         let gaps = gap(column.density) * (part.len() - 1) as f32;
-        let mut y = left_middle.y - (height + gaps + buttons(part.len() - 1)) / 2.0;
+        let whole = height + gaps + buttons(part.len());
+        let middle = left_middle.y - (height + gaps + buttons(part.len() - 1)) / 2.0;
+        let mut y = middle.min(floor - whole);
         for &actor in part {
             let kind = plan.kinds[actor];
             let (natural, h) = plan.size(actor, column.density, embed);

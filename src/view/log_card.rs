@@ -5,7 +5,7 @@
 //! and a line shows the high watermark, a dashed one the last stable offset if that is lower. Dots
 //! are records of open transactions, lines those of aborted ones; the control record that ends one
 //! is a full cell, crossed if it aborts. With many partitions rows get lower: first without
-//! replicas, then without words.
+//! replicas, then in two columns with numbers alone. More than four groups stand in two columns.
 
 use crate::model::ActorId;
 use crate::model::group::{GroupState, Phase};
@@ -47,27 +47,41 @@ pub const GROUP_LINES: u16 = 8;
 /// Height of a group's line.
 const GROUP_LINE: f32 = 17.0;
 
+/// Space between two columns.
+const BETWEEN: f32 = 14.0;
+
+/// In how many columns so many partitions stand.
+fn columns_of(partitions: u16) -> u16 {
+    if partitions <= 18 { 1 } else { 2 }
+}
+
+/// In how many columns so many groups stand.
+fn group_columns(groups: usize) -> usize {
+    if groups <= 4 { 1 } else { 2 }
+}
+
 /// Height of one partition's row when there are so many.
-pub fn row_height(partitions: u16) -> f32 {
+fn row_height(partitions: u16) -> f32 {
     match partitions {
         0..=6 => 24.0,
         7..=10 => 19.0,
         11..=18 => 15.0,
-        19..=32 => 9.0,
-        _ => 5.0,
+        19..=32 => 11.0,
+        _ => 5.5,
     }
 }
 
 /// Height of a full card.
 pub fn height(partitions: u16, groups: u16) -> f32 {
-    let lines = f32::from(groups.min(GROUP_LINES)) * GROUP_LINE;
-    46.0 + lines + f32::from(partitions.max(1)) * row_height(partitions)
+    low_height(partitions, groups, row_height(partitions))
 }
 
 /// Height of a card whose partitions are lines of `each`.
 pub fn low_height(partitions: u16, groups: u16, each: f32) -> f32 {
-    let lines = f32::from(groups.min(GROUP_LINES)) * GROUP_LINE;
-    46.0 + lines + f32::from(partitions.max(1)) * each
+    let groups = groups.min(GROUP_LINES);
+    let lines = groups.div_ceil(group_columns(usize::from(groups)) as u16);
+    let rows = partitions.max(1).div_ceil(columns_of(partitions));
+    46.0 + f32::from(lines) * GROUP_LINE + f32::from(rows) * each
 }
 
 /// What a group is doing, in a word.
@@ -131,6 +145,8 @@ struct Columns {
     tape: (f32, f32),
     /// Whether there are words beside it.
     words: bool,
+    /// Every so many rows one has its number, where there are no words.
+    numbered: usize,
     /// From where the replicas stand, if they do.
     replicas: Option<f32>,
 }
@@ -150,20 +166,30 @@ impl Cards<'_, '_> {
             self.pen.first(at, Anchor::End, plain(12.0, Token::BadInk), room, &[&text]);
         }
         let mut y = rect.y + 30.0;
-        let least = f32::from(logs.tapes.len() as u16) * 2.0;
+        let n = logs.tapes.len() as u16;
+        let n_columns = columns_of(n);
+        let rows = n.max(1).div_ceil(n_columns);
+        let least = f32::from(rows) * 2.0;
         let shown = ((rect.bottom() - 10.0 - least - y) / GROUP_LINE).floor().max(0.0) as usize;
-        for (n, group) in logs.groups.iter().enumerate().take(shown.min(usize::from(GROUP_LINES))) {
-            self.group_line(n, group, Rect::new(x, y, right - x, GROUP_LINE));
-            y += GROUP_LINE;
+        let side = group_columns(logs.groups.len());
+        let groups = logs.groups.len().min(usize::from(GROUP_LINES)).min(shown * side);
+        let wide = (right - x + BETWEEN) / side as f32 - BETWEEN;
+        for (n, group) in logs.groups.iter().enumerate().take(groups) {
+            let (line, column) = (n / side, n % side);
+            let left = x + column as f32 * (wide + BETWEEN);
+            let top = y + line as f32 * GROUP_LINE;
+            self.group_line(n, group, Rect::new(left, top, wide, GROUP_LINE));
         }
-        y += 4.0;
-        let n = logs.tapes.len().max(1) as f32;
+        y += groups.div_ceil(side) as f32 * GROUP_LINE + 4.0;
         let free = (rect.bottom() - 8.0 - y).max(1.0);
-        let each = (free / n).min(row_height(logs.tapes.len() as u16));
-        let columns = self.columns(logs, x, right, each);
+        let each = (free / f32::from(rows)).min(row_height(n));
+        let wide = (right - x + BETWEEN) / f32::from(n_columns) - BETWEEN;
         for (n, tape) in logs.tapes.iter().enumerate() {
-            let row = Rect::new(x, y + n as f32 * each, right - x, each);
-            self.tape(n, tape, logs, row, columns);
+            let (row, column) = (n % usize::from(rows), n / usize::from(rows));
+            let left = x + column as f32 * (wide + BETWEEN);
+            let columns = self.columns(logs, left, left + wide, each);
+            let at = Rect::new(left, y + row as f32 * each, wide, each);
+            self.tape((n, row), tape, logs, at, columns);
         }
     }
 
@@ -174,8 +200,10 @@ impl Cards<'_, '_> {
         let fits = 18.0 <= each && 1 < n && 240.0 + cells < right - x;
         let replicas = fits.then_some(right - cells + 6.0);
         let end = replicas.map_or(right, |from| from - 8.0);
-        let (left, used) = if words { (78.0, 46.0) } else { (0.0, 0.0) };
-        Columns { tape: (x + left, end - used), words, replicas }
+        // Letters need 12 px; where rows are lower, some have their number.
+        let numbered = (12.0 / each).ceil().max(1.0) as usize;
+        let (left, used) = if words { (78.0, 46.0) } else { (24.0, 0.0) };
+        Columns { tape: (x + left, end - used), words, numbered, replicas }
     }
 
     /// A group's mark, name, phase, generation, members and lag.
@@ -205,7 +233,14 @@ impl Cards<'_, '_> {
     }
 
     /// One partition.
-    fn tape(&mut self, n: usize, tape: &Tape, logs: &Logs, row: Rect, columns: Columns) {
+    fn tape(
+        &mut self,
+        (n, nth): (usize, usize),
+        tape: &Tape,
+        logs: &Logs,
+        row: Rect,
+        columns: Columns,
+    ) {
         let (left, right) = columns.tape;
         let h = (row.h - if columns.words { 8.0 } else { 1.0 }).clamp(1.5, 14.0);
         let band = Rect::new(left, row.y + (row.h - h) / 2.0, (right - left).max(4.0), h);
@@ -221,6 +256,13 @@ impl Cards<'_, '_> {
             let face = bold(11.0, Token::Ink);
             let at = pt(right + 4.0, base);
             self.pen.first(at, Anchor::Start, face, 42.0, &[&count(tape.end)]);
+        }
+        if !columns.words && nth.is_multiple_of(columns.numbered) {
+            let name = format!("p{n}");
+            let is_lost = tape.replicas.iter().all(|r| r.state != ReplicaState::Leader);
+            let ink = if is_lost { Token::BadInk } else { Token::Ink2 };
+            let at = pt(row.x, row.y + row.h / 2.0 + 4.0);
+            self.pen.first(at, Anchor::Start, plain(11.0, ink), left - row.x, &[&name]);
         }
         self.band(tape, logs, band);
         if let Some(from) = columns.replicas {
@@ -364,6 +406,57 @@ impl Cards<'_, '_> {
             let text = if is_down { "×".to_string() } else { replica.node.to_string() };
             let centre = pt(cell.x + cell.w / 2.0, cell.y + 11.0);
             self.pen.write(centre, Anchor::Middle, plain(11.0, ink), &text);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::kernel::SimTime;
+    use crate::param::Lang;
+    use crate::view::draw::{Rect, Scene, Shape};
+    use crate::view::frame::Frame;
+    use crate::view::inspect::cast_of;
+    use crate::view::layout::{Room, layout};
+    use crate::view::scene::{Staged, plan};
+    use crate::view::{Chosen, Look, Theme};
+    use crate::world::scenario::Scenario;
+    use crate::world::session::{Session, Watch};
+
+    const CROWD: &str = include_str!("../../tests/browser/benches/crowd.toml");
+
+    #[test]
+    fn sixty_four_partitions_and_eight_groups_keep_their_names() {
+        let scenario = Scenario::parse(CROWD).expect("the document is right");
+        let mut session = Session::new(scenario, Watch::Nothing);
+        session.seek(SimTime::from_ns(1_000_000_000));
+        let frame = Frame::of(session.world(), 1.0);
+        let cast = cast_of(session.scenario());
+        for (width, height) in [(960.0, 350.0), (390.0, 430.0)] {
+            for lang in Lang::ALL {
+                let room = Room { width, height, embed: false, caption: false, fill: false };
+                let layout = layout(&plan(&frame, &cast), room);
+                let (chosen, theme) = (Chosen::Nothing, Theme::Light);
+                let look = Look { lang, theme, chosen, speed: 1.0, playing: true, embed: false };
+                let mut scene = Scene::default();
+                let staged = Staged { frame: &frame, layout: &layout, cast: &cast, look };
+                staged.compose(None, &mut scene);
+                let card = layout.places[1].rect;
+                let words = scene.shapes.iter().filter_map(|shape| match shape {
+                    Shape::Words(words) => Some((words.bounds(), words.text.as_str())),
+                    _ => None,
+                });
+                let words: Vec<(Rect, &str)> = words.filter(|(at, _)| card.overlaps(at)).collect();
+                for name in ["billing", "fraud", "cache", "p0", "p32"] {
+                    assert!(words.iter().any(|(_, text)| *text == name), "{width}: {name}");
+                }
+                for (i, (own, text)) in words.iter().enumerate() {
+                    let inner = Rect::new(own.x, own.y + 3.0, own.w, own.h - 6.0);
+                    for (other, said) in &words[i + 1..] {
+                        assert!(!inner.overlaps(other), "{width} {lang:?}: {text} on {said}");
+                    }
+                }
+            }
         }
     }
 }

@@ -98,7 +98,7 @@ pub fn plan(frame: &Frame, cast: &Cast) -> Plan {
         kinds: frame.cards.iter().map(|card| &card.body).enumerate().map(kind).collect(),
         joins: cast.ends.iter().map(|(from, to)| (from.0, to.0)).collect(),
         names: cast.names.iter().map(name_width).collect(),
-        board: !frame.boards.is_empty(),
+        board: frame.boards.iter().map(|board| board.inside.pools.len() as u16).max(),
     }
 }
 
@@ -151,7 +151,8 @@ impl Staged<'_> {
         let lang = self.look.lang;
         if let (Some(board), Some(rect)) = (self.board(), self.layout.board) {
             let name = board.name(self.cast, lang);
-            board::draw(&mut pen, (board, name), rect, lang, self.look.chosen);
+            let boards = &self.frame.boards;
+            board::draw(&mut pen, (board, name, boards), rect, lang, self.look.chosen);
         }
         self.numbers(&mut pen, names);
         if let (Some(at), Some(caption)) = (self.layout.caption, caption) {

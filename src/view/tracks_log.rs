@@ -14,7 +14,9 @@ const LAG: Text = Text::new("Lag", "积压");
 const GROUP: Text = Text::new("group {0}", "第 {0} 组");
 
 /// Most groups that have a line.
-const LINES: usize = 6;
+const LINES: usize = 8;
+/// How many colours there are: further lines are dashed.
+const INKS: usize = 6;
 
 /// The colour of a group's line.
 fn ink(place: usize) -> Token {
@@ -25,7 +27,7 @@ fn ink(place: usize) -> Token {
         Token::GoodInk,
         Token::StateWait,
         Token::StateLost,
-    ][place % LINES]
+    ][place % INKS]
 }
 
 impl Reader<'_> {
@@ -54,9 +56,10 @@ impl Reader<'_> {
             let points = line(at, group, None);
             greatest = points.iter().map(|point| point.1).fold(greatest, f64::max);
             let now = points.last().map_or(0, |point| point.1 as u64);
-            let mark = Mark::Line { ink: ink(place), dashed: false };
+            let dashed = INKS <= place;
+            let mark = Mark::Line { ink: ink(place), dashed };
             chart.entries.push(self.entry(mark, &self.group(group), count(now)));
-            chart.layers.push(curve(points, ink(place), 1.6, false));
+            chart.layers.push(curve(points, ink(place), 1.6, dashed));
         }
         let (top, ticks) = count_axis(greatest);
         Chart { top, ticks, ..chart }

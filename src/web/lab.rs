@@ -89,6 +89,8 @@ pub struct Lab {
     pub bench: Bench,
     /// How many scenarios were opened.
     pub n_runs: u64,
+    /// How many acts may have made the run another one.
+    pub n_changes: u64,
     /// The stretch of time that the ladder shows.
     pub sight: Cell<Option<Sight>>,
     /// The stretch that it shows first.
@@ -137,6 +139,7 @@ impl Lab {
             cures: Cures::default(),
             bench: Bench::default(),
             n_runs: 0,
+            n_changes: 0,
             sight: Cell::new(None),
             stretch: Cell::new(None),
             sizes: Sizes::None,
@@ -309,6 +312,7 @@ impl Lab {
     /// Carries out one act; answers what it means for the address.
     pub fn carry_out(&mut self, act: Act) -> Trail {
         if act.changes_run() {
+            self.n_changes += 1;
             self.ahead.forget();
             self.bench.forget();
             self.sizes = Sizes::None;

@@ -45,6 +45,9 @@ pub struct Reading {
     /// Made anew with each tick: a list that flickers ten times a second cannot be read.
     events: Rc<[Step]>,
     events_at: Option<(u64, Lang)>,
+    /// Parameters change by commands only: with hundreds of them it is work to look.
+    knobs: Rc<Knobs>,
+    knobs_of: Option<(u64, u64, (u32, u32), Lang)>,
     /// The story of the chosen message, and at which event it was read.
     past: Vec<(SimTime, Fact)>,
     past_of: Option<(MsgId, u64)>,
@@ -65,13 +68,19 @@ impl Reading {
             self.events_at = Some((self.tick, lang));
             self.events = events(session, &cast, lang).into();
         }
+        let key = (lab.n_runs, lab.n_changes, session.n_done(), lang);
+        if self.knobs_of != Some(key) {
+            self.knobs_of = Some(key);
+            let steppers = subject(lab, &cast, &[]).all_steppers();
+            self.knobs = Rc::new(knobs(session, steppers, lang));
+        }
         let chosen = self.chosen(lab, &cast);
         Readout {
             shell: lab.shell.clone(),
             story: Rc::new(story_of(lab)),
             clock: clock(lab, &cast),
             marks: marks(session, lang).into(),
-            knobs: Rc::new(knobs(session, subject(lab, &cast, &[]).all_steppers(), lang)),
+            knobs: self.knobs.clone(),
             offered: lab.chosen == Chosen::Nothing && chosen.chosen != Chosen::Nothing,
             cures: cures(lab, &chosen).into(),
             chosen: Rc::new(chosen),

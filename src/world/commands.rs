@@ -176,6 +176,11 @@ impl World {
         self.schedule_fault();
     }
 
+    /// How much of the document's plan has been carried out.
+    pub fn n_planned_done(&self) -> u32 {
+        self.next_fault
+    }
+
     /// What the document's plan has made of a live parameter by now, if it sets it.
     pub fn planned(&self, node: Node, param: u8) -> Option<&Value> {
         let done = self.faults[..self.next_fault as usize].iter().rev();

@@ -315,6 +315,11 @@ impl Session {
         &self.log
     }
 
+    /// How many commands, the reader's and the plan's, were carried out up to the shown instant.
+    pub fn n_done(&self) -> (u32, u32) {
+        (self.n_applied, self.world.n_planned_done())
+    }
+
     /// What the sinks saw up to the shown instant.
     pub fn seen(&self) -> &Seen {
         &self.seen

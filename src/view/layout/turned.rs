@@ -7,6 +7,9 @@ use super::{
     gap, is_broker, is_of_scripts, memory, sends,
 };
 
+/// The shortest pipe of a turned stage.
+const SHORTEST_PIPE: f32 = 20.0;
+
 /// Layers as rows, messages run downwards.
 pub(super) fn turned(plan: &Plan, layers: &[Vec<usize>], room: Room) -> Layout {
     let touch = !room.embed;
@@ -22,16 +25,18 @@ pub(super) fn turned(plan: &Plan, layers: &[Vec<usize>], room: Room) -> Layout {
     // Too high: first flatter cards, layer by layer from the last, then shorter pipes.
     // Two scripts are read together: neither becomes a bar before the other is a row.
     let first = if is_of_scripts(plan) { Density::Row } else { Density::Bar };
+    // Above a board pipes are short before cards are flat.
+    let pipe = if plan.board.is_some() { SHORTEST_PIPE } else { TURNED_PIPE };
     for most in [first, Density::Bar] {
         for i in (0..forms.len()).rev() {
-            while room.height < total(&forms, TURNED_PIPE)
+            while room.height < total(&forms, pipe)
                 && (most == Density::Bar || forms[i].density < most)
                 && forms[i].flatten(plan, &layers[i], free)
             {}
         }
     }
     let excess = (total(&forms, TURNED_PIPE) - room.height).max(0.0);
-    let pipe = (TURNED_PIPE - excess / n_pipes.max(1.0)).max(20.0);
+    let pipe = (TURNED_PIPE - excess / n_pipes.max(1.0)).max(SHORTEST_PIPE);
 
     let mut y = TOP;
     for (layer, form) in layers.iter().zip(&forms) {
@@ -86,6 +91,8 @@ impl RowForm {
     /// Takes the next flatter form; false when there is none.
     fn flatten(&mut self, plan: &Plan, layer: &[usize], free: f32) -> bool {
         let (density, least) = match self.density {
+            // Of scripts as many stand side by side as there are pairs: the name stands alone then.
+            Density::Full if is_of_scripts(plan) => (Density::Row, 62.0),
             Density::Full => (Density::Row, 82.0),
             Density::Row => (Density::Bar, 40.0),
             Density::Bar if 14.0 < free / self.across as f32 && 1 < self.lines => {
