@@ -9,7 +9,7 @@ use inflight::view::inspect::{Inspection, Subject, cast_of, inspect};
 use inflight::view::members::{Doing, Stepper};
 use inflight::world::link::{Link, Source};
 use inflight::world::preset;
-use inflight::world::session::{Session, Watch};
+use inflight::world::session::{Logged, Session, Watch};
 
 fn at(ms: u64) -> SimTime {
     SimTime::ZERO + SimSpan::ms(ms)
@@ -110,6 +110,34 @@ fn a_new_member_takes_part_from_now_on_and_the_past_stays() {
         assert!(less_one.contains(" / "), "{preset}: {less_one}");
         session.seek(session.until());
         assert_eq!(opened.compare(session.fingerprint()), None, "{preset}");
+    }
+}
+
+/// The fingerprint that a link to the shown instant opens with.
+fn reopened(session: &Session, preset: &str) -> u64 {
+    let log: Vec<_> = session.log().iter().map(|e| (e.at, e.command.clone())).collect();
+    let source = Source::Preset(preset.into());
+    let link = Link::of(source, session.scenario(), &log, session.now(), session.fingerprint());
+    let opened = Link::parse(&link.write()).0.open().expect("it opens");
+    let log = opened.log.into_iter().map(|(at, command)| Logged { at, command }).collect();
+    let mut again = Session::with_log(opened.scenario, Watch::Nothing, log);
+    again.seek(opened.shown);
+    again.fingerprint()
+}
+
+#[test]
+fn a_link_made_at_the_instant_of_the_buttons_opens_with_the_same_fingerprint() {
+    let mut session = open("hot-partition");
+    session.seek(at(2_000));
+    for (name, more) in [
+        ("Consumers of orders", true),
+        ("Partitions", true),
+        ("Consumers of orders", false),
+        ("Consumers of orders", true),
+    ] {
+        let row = row(&session, "log", name);
+        press(&mut session, if more { row.more.deed } else { row.less.deed });
+        assert_eq!(reopened(&session, "hot-partition"), session.fingerprint(), "{name}");
     }
 }
 

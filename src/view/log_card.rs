@@ -47,6 +47,9 @@ pub const GROUP_LINES: u16 = 8;
 /// Height of a group's line.
 const GROUP_LINE: f32 = 17.0;
 
+/// Most commit marks of a card: with more of them frames come late, and they hide each other. The
+/// hatching still begins where the first group has committed.
+const MOST_MARKS: usize = 128;
 /// Space between two columns.
 const BETWEEN: f32 = 14.0;
 
@@ -338,7 +341,7 @@ impl Cards<'_, '_> {
             let dash = Some((3.0, 2.0));
             line(tape.stable, Stroke { dash, ..stroke(Token::WarnInk, 2.0) });
         }
-        if band.h < 3.0 {
+        if band.h < 3.0 || MOST_MARKS < logs.tapes.len() * logs.groups.len() {
             return;
         }
         for (n, mark) in tape.marks.iter().enumerate() {

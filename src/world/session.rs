@@ -168,6 +168,9 @@ impl Session {
         let here = self.world.n_events();
         self.checkpoints.retain(|p| p.world.n_events() < here || p.world.n_events() == 0);
         self.drain();
+        // What it does at once belongs to the instant: a link to it shows that, too.
+        while self.step_within(self.now) {}
+        self.stand_at(self.now);
         Ok(())
     }
 
