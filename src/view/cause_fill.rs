@@ -48,7 +48,7 @@ pub const fn fill_of(cause: Cause) -> (Token, Pattern) {
         Cause::Alarm => (Token::CauseBrokerQueue, Pattern::Dots),
         Cause::Claim => (Token::CauseProcessing, Pattern::Dots),
         Cause::Away => (Token::CauseRebalance, Pattern::Lines),
-        Cause::Unreleased => (Token::CauseDelayedAck, Pattern::Lines),
+        Cause::Unreleased => (Token::CauseTick, Pattern::Hatch),
         Cause::Delayed => (Token::CauseRto, Pattern::Lines),
         Cause::Buried => (Token::CauseRedelivery, Pattern::Dots),
         Cause::Linger => (Token::CauseNagle, Pattern::Lines),

@@ -47,8 +47,8 @@ pub const GROUP_LINES: u16 = 8;
 /// Height of a group's line.
 const GROUP_LINE: f32 = 17.0;
 
-/// Most commit marks of a card: with more of them frames come late, and they hide each other. The
-/// hatching still begins where the first group has committed.
+/// Most commit marks of a card that have a shape each; more would hide each other, and are ticks in
+/// a lane for each group.
 const MOST_MARKS: usize = 128;
 /// Space between two columns.
 const BETWEEN: f32 = 14.0;
@@ -341,11 +341,16 @@ impl Cards<'_, '_> {
             let dash = Some((3.0, 2.0));
             line(tape.stable, Stroke { dash, ..stroke(Token::WarnInk, 2.0) });
         }
-        if band.h < 3.0 || MOST_MARKS < logs.tapes.len() * logs.groups.len() {
-            return;
-        }
+        let are_ticks = band.h < 3.0 || MOST_MARKS < logs.tapes.len() * logs.groups.len();
+        let lane = band.h / tape.marks.len().max(1) as f32;
         for (n, mark) in tape.marks.iter().enumerate() {
             let Some(mark) = mark else { continue };
+            if are_ticks {
+                let top = band.y + lane * n as f32;
+                let tick = Rect::new(x(mark.committed) - 1.0, top, 2.0, lane.max(1.0));
+                self.pen.scene.bar(tick, group_ink(n), Pattern::Solid);
+                continue;
+            }
             let size = (band.h / 3.0).clamp(2.0, 4.0);
             let above = n.is_multiple_of(2);
             let y = if above { band.y - 1.0 } else { band.bottom() + 1.0 };

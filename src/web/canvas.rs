@@ -12,6 +12,8 @@ use crate::view::tokens::{FONT, Theme, Token};
 
 /// Pixels from one stroke of a pattern to the next.
 const PATTERN: f32 = 6.0;
+/// A bar no thicker than this has no round corners to see.
+const THIN: f32 = 4.0;
 
 /// A canvas and what it is set to.
 pub struct Canvas {
@@ -197,8 +199,12 @@ impl Canvas {
 
     /// A filled rectangle with its pattern in the colour of the paper.
     fn bar(&mut self, rect: &Rect, fill: Token, pattern: Pattern) {
-        self.round_rect(rect, 2.0);
         self.fill_with(fill);
+        if pattern == Pattern::Solid && rect.w.min(rect.h) <= THIN {
+            let (w, h) = (f64::from(rect.w), f64::from(rect.h));
+            return self.context.fill_rect(f64::from(rect.x), f64::from(rect.y), w, h);
+        }
+        self.round_rect(rect, 2.0);
         self.context.fill();
         if pattern == Pattern::Solid {
             return;
