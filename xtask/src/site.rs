@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 /// What a first visit may cost after gzip, in bytes: a ratchet above what it costs today, to be
 /// lowered whenever the page shrinks. The aim is 350 000; `docs/architecture.md` says what weighs.
-const BUDGET_GZIP_BYTES: usize = 1_040_000;
+const BUDGET_GZIP_BYTES: usize = 1_115_000;
 /// Below this size a compressed twin saves nothing.
 const LEAST_COMPRESSED_BYTES: usize = 600;
 const GLUE: &str = "inflight.js";
