@@ -3,10 +3,13 @@
 use std::collections::BTreeSet;
 
 use inflight::kernel::SimTime;
+use inflight::model::actor::ActorParams;
+use inflight::model::fact::Cause;
 use inflight::param::{Lang, Said};
 use inflight::world::World;
 use inflight::world::preset;
 use inflight::world::scenario::Scenario;
+use inflight::world::session::{Session, Watch};
 
 #[test]
 fn every_document_in_the_folder_is_a_preset() {
@@ -111,5 +114,36 @@ fn something_happens_within_the_first_seconds_of_the_page() {
         // And the run is neither over at once nor longer than a lesson.
         let seconds = scenario.until.ns() as f64 / 1e9 / speed;
         assert!((60.0..=900.0).contains(&seconds), "{}: {seconds} s", preset.id);
+    }
+}
+
+#[test]
+fn only_records_of_a_batch_wait_for_the_rest_of_it() {
+    for preset in preset::ALL {
+        let scenario = preset.open();
+        if scenario.actors.iter().any(|a| matches!(a.params, ActorParams::LogBroker(_))) {
+            continue;
+        }
+        let until = scenario.until;
+        let mut session = Session::new(scenario, Watch::All);
+        session.seek(until);
+        let waited = session.seen().budget.by_cause[Cause::BatchRest.index()];
+        assert_eq!(waited, 0, "{}", preset.id);
+    }
+}
+
+#[test]
+fn nothing_is_changed_before_a_reader_changes_it() {
+    for preset in preset::ALL {
+        let scenario = preset.open();
+        let until = scenario.until;
+        let mut session = Session::new(scenario, Watch::All);
+        for at in [SimTime::ZERO, SimTime::from_ns(until.ns() / 2), until] {
+            session.seek(at);
+            for setting in session.scenario().params() {
+                let (now, planned) = (session.value_now(&setting), session.planned_value(&setting));
+                assert_eq!(now, planned, "{}: {} at {at:?}", preset.id, setting.path);
+            }
+        }
     }
 }

@@ -49,7 +49,7 @@ fn words(scenario: &Scenario, fact: &Fact) -> Option<String> {
         Fact::Sent { msg, by, .. } => format!("{} makes {}", who(by), msg.0),
         Fact::Copied { msg, of, at } => format!("{} copies {} as {}", who(at), of.0, msg.0),
         Fact::Departed { msg, channel, .. } => format!("{} enters {}", msg.0, path(channel)),
-        Fact::Arrived { msg, channel, waited, sending, unread } => format!(
+        Fact::Arrived { msg, channel, waited, sending, unread, .. } => format!(
             "{} leaves {} (waited {}, sending {}, unread {} ns)",
             msg.0,
             path(channel),

@@ -169,6 +169,7 @@ impl Ground {
                 waited: arrival.waited,
                 sending: arrival.sending,
                 unread: arrival.unread,
+                is_part: arrival.parcel.is_part(),
             };
             self.facts.state(self.now, fact);
         }

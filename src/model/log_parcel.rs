@@ -241,6 +241,15 @@ impl LogParcel {
         }
     }
 
+    /// Whether it carries one of several records of a batch or an answer.
+    pub fn is_part(&self) -> bool {
+        match self {
+            LogParcel::Produce(record) => 1 < record.n,
+            LogParcel::Fetched(record) => 1 < record.n,
+            _ => false,
+        }
+    }
+
     /// Its length on the channel in bytes.
     pub fn bytes(&self) -> u64 {
         let partitions = |set: u64| u64::from(set.count_ones()) * PARTITION_BYTES;

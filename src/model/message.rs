@@ -254,6 +254,11 @@ impl Parcel {
         }
     }
 
+    /// Whether it carries one of several records of a batch.
+    pub fn is_part(&self) -> bool {
+        matches!(self, Parcel::Log(parcel) if parcel.is_part())
+    }
+
     /// Its length on the channel in bytes, framing included.
     pub fn bytes(&self) -> u64 {
         match self {

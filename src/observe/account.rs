@@ -164,8 +164,9 @@ impl Account {
     fn turn(&mut self, fact: &Fact) {
         match fact {
             Fact::Departed { .. } => self.cause = Cause::Propagation,
-            // A single message turns to something else at this instant; a record of a batch waits.
-            Fact::Arrived { .. } => self.cause = Cause::BatchRest,
+            // A single message turns to something else at this instant, or is a copy that nobody
+            // wants; a record of a batch waits.
+            Fact::Arrived { is_part: true, .. } => self.cause = Cause::BatchRest,
             Fact::Queued { .. } => self.cause = Cause::BrokerQueue,
             // Of a message that was sent twice, a second copy may follow the first.
             Fact::Dispatched { .. } => {

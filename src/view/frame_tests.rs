@@ -179,7 +179,7 @@ fn every_fact() -> Vec<Fact> {
         Fact::Copied { msg, of: MsgId(6), at },
         Fact::Departed { msg, channel, back: false, kept: true },
         Fact::Departed { msg, channel, back: true, kept: false },
-        Fact::Arrived { msg, channel, waited: 0, sending: 0, unread: 0 },
+        Fact::Arrived { msg, channel, waited: 0, sending: 0, unread: 0, is_part: false },
         Fact::Dropped { msg, at: Node::Actor(at), why: Why::Crash },
         Fact::Dropped { msg, at: Node::Channel(channel), why: Why::Loss },
         Fact::Released { msg, by },

@@ -2,7 +2,6 @@
 
 use crate::param::Value;
 use crate::web::lab::{BAD_VALUE, Lab, Trail};
-use crate::web::reading::{planned_value, value_now};
 use crate::world::problem::Problem;
 use crate::world::setting::Setting;
 
@@ -47,7 +46,7 @@ impl Lab {
 
     pub(super) fn unset(&mut self, path: &str) -> Trail {
         let Ok(setting) = self.session.scenario().setting(path) else { return Trail::None };
-        let text = setting.spec.show(&planned_value(&self.session, &setting));
+        let text = setting.spec.show(&self.session.planned_value(&setting));
         self.set(path, &text)
     }
 
@@ -58,7 +57,7 @@ impl Lab {
         say: impl FnOnce(&Setting, &Value) -> String,
     ) -> Option<String> {
         let setting = self.session.scenario().setting(path).ok()?;
-        let value = value_now(&self.session, &setting);
+        let value = self.session.value_now(&setting);
         Some(say(&setting, &value))
     }
 }

@@ -323,21 +323,6 @@ fn specs_of(world: &World, node: Node) -> Option<&'static [crate::param::Spec]> 
     }
 }
 
-/// The value that a parameter has at the shown instant: a live change counts.
-pub fn value_now(session: &Session, setting: &Setting) -> Value {
-    match setting.nodes.first() {
-        Some(node) => session.value_of(*node, setting.param),
-        None => setting.value.clone(),
-    }
-}
-
-/// The value that the document alone gives a parameter at the shown instant.
-pub fn planned_value(session: &Session, setting: &Setting) -> Value {
-    let node = setting.nodes.first();
-    let planned = node.and_then(|node| session.world().planned(*node, setting.param));
-    planned.unwrap_or(&setting.default).clone()
-}
-
 fn knobs(session: &Session, steppers: Vec<Stepper>, lang: Lang) -> Knobs {
     let scenario = session.scenario();
     let mut changed = 0;
@@ -348,8 +333,8 @@ fn knobs(session: &Session, steppers: Vec<Stepper>, lang: Lang) -> Knobs {
         add(&mut front, session, setting, lang);
     }
     for setting in scenario.params() {
-        let value = value_now(session, &setting);
-        changed += usize::from(value != planned_value(session, &setting));
+        let value = session.value_now(&setting);
+        changed += usize::from(value != session.planned_value(&setting));
         if in_front.iter().all(|other| other.path != setting.path) {
             add(&mut more, session, &setting, lang);
         }
@@ -369,7 +354,7 @@ fn add(groups: &mut Vec<Group>, session: &Session, setting: &Setting, lang: Lang
 
 fn knob(session: &Session, setting: &Setting, lang: Lang) -> Knob {
     let spec = setting.spec;
-    let (value, planned) = (value_now(session, setting), planned_value(session, setting));
+    let (value, planned) = (session.value_now(setting), session.planned_value(setting));
     let control = match (&value, spec.kind) {
         (Value::Bool(on), _) => Control::Switch(*on),
         (Value::Choice(index), _) => {

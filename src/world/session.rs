@@ -9,11 +9,12 @@ use crate::model::fact::Fact;
 use crate::model::message::MsgId;
 use crate::model::tcp::Segment;
 use crate::observe::Seen;
-use crate::param::{Applies, Reason, Said};
+use crate::param::{Applies, Reason, Said, Value};
 use crate::world::arena::{Stop, World};
 use crate::world::link::deeds;
 use crate::world::problem::Problem;
 use crate::world::scenario::Scenario;
+use crate::world::setting::Setting;
 
 /// Which sinks a session keeps.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -334,13 +335,31 @@ impl Session {
     }
 
     /// The parameter's value as the world has it now.
-    pub fn value_of(&self, node: Node, param: u8) -> crate::param::Value {
+    pub fn value_of(&self, node: Node, param: u8) -> Value {
         match node {
             Node::Actor(id) => self.world.actors[id.index()].machine.params().get(param),
             Node::Channel(id) => self.world.ground.channels[id.index()].machine.params().get(param),
             Node::Host(id) => self.world.ground.hosts[id.index()].params.params().get(param),
             Node::Wire(id) => self.world.ground.wires[id.index()].params.get(param),
         }
+    }
+
+    /// The value that a setting has at the shown instant: a live change counts.
+    pub fn value_now(&self, setting: &Setting) -> Value {
+        let Some(node) = setting.nodes.first() else { return setting.value.clone() };
+        let value = self.value_of(*node, setting.param);
+        // What the document says of this member alone is not what it says of its group.
+        match value == self.scenario.value_of(*node, setting.param) {
+            true => setting.value.clone(),
+            false => value,
+        }
+    }
+
+    /// The value that the document alone gives a setting at the shown instant.
+    pub fn planned_value(&self, setting: &Setting) -> Value {
+        let node = setting.nodes.first();
+        let planned = node.and_then(|node| self.world.planned(*node, setting.param));
+        planned.unwrap_or(&setting.default).clone()
     }
 
     /// Everything that happened to a message up to the shown instant, at most `limit` facts.

@@ -205,6 +205,18 @@ impl Scenario {
         places(specs).map(|place| self.make(id, target, place)).collect()
     }
 
+    /// The value that the document, with what was changed in it, gives to one node.
+    pub fn value_of(&self, node: Node, param: u8) -> Value {
+        let target = match node {
+            Node::Actor(id) => Target::Actor(id.0),
+            Node::Channel(id) => Target::Channel(id.0),
+            Node::Host(id) => Target::Host(id.0),
+            Node::Wire(id) => Target::Wire(id.0),
+        };
+        let spec = &self.specs(target)[usize::from(param)];
+        self.value(&self.draft, target, Place::Param(spec, param))
+    }
+
     /// The parameter at a path.
     pub fn setting(&self, path: &str) -> Result<Setting, Problem> {
         let (target, place) = self.place(path)?;

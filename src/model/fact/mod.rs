@@ -31,8 +31,15 @@ pub enum Fact {
     Departed { msg: MsgId, channel: ChannelId, back: bool, kept: bool },
     /// The reader took it off the channel. Of the time since it departed, `waited` was spent behind
     /// other bytes, `sending` putting its own on, `unread` waiting for the reader; the rest was
-    /// propagation. All in ns.
-    Arrived { msg: MsgId, channel: ChannelId, waited: u64, sending: u64, unread: u64 },
+    /// propagation. All in ns. `is_part`: it is one of several records of a batch.
+    Arrived {
+        msg: MsgId,
+        channel: ChannelId,
+        waited: u64,
+        sending: u64,
+        unread: u64,
+        is_part: bool,
+    },
     /// A copy went away without being worked on.
     Dropped { msg: MsgId, at: Node, why: Why },
     /// `by` lets its copy go because it need not keep it any more.
@@ -289,7 +296,7 @@ impl Fact {
             Fact::Departed { msg, channel: c, back, kept } => {
                 [head(3, channel(c), u64::from(back) | u64::from(kept) << 1), msg.0, 0]
             }
-            Fact::Arrived { msg, channel: c, waited, sending, unread } => {
+            Fact::Arrived { msg, channel: c, waited, sending, unread, .. } => {
                 let split = waited ^ sending.rotate_left(21) ^ unread.rotate_left(42);
                 [head(4, channel(c), 0), msg.0, split]
             }

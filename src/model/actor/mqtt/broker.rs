@@ -314,6 +314,10 @@ impl MqttBrokerActor {
                 Effect::Dropped(_, loss, message) => {
                     let (at, why) = (Node::Actor(at), why_of(loss));
                     cx.fact(Fact::Dropped { msg: message.id, at, why });
+                    if loss == Loss::Known {
+                        // The one that is here waits on.
+                        cx.fact(Fact::Held { msg: message.id, cause: Cause::Unreleased });
+                    }
                 }
             }
         }

@@ -244,6 +244,8 @@ impl MqttSubscriber {
                     Kept::New => cx.fact(Fact::Held { msg, cause: Cause::Unreleased }),
                     Kept::Known(_) => {
                         cx.fact(Fact::Dropped { msg, at, why: Why::KnownNumber });
+                        // The one that is here waits on.
+                        cx.fact(Fact::Held { msg, cause: Cause::Unreleased });
                     }
                     Kept::Full(_) => {
                         return cx.fact(Fact::Dropped { msg, at, why: Why::Refused });

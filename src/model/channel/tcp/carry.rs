@@ -163,8 +163,9 @@ impl Ground {
         }
         let parcel = state.pop()?.parcel;
         if let Some(message) = parcel.message() {
-            let msg = message.id;
-            self.state(Fact::Arrived { msg, channel, waited: 0, sending: 0, unread: 0 });
+            let (msg, is_part) = (message.id, parcel.is_part());
+            let (waited, sending, unread) = (0, 0, 0);
+            self.state(Fact::Arrived { msg, channel, waited, sending, unread, is_part });
         }
         Some(parcel)
     }

@@ -94,7 +94,8 @@ impl Ctx<'_> {
             }
             let message = state.pop().and_then(|parcel| parcel.parcel.message().copied());
             if let Some(Message { id: msg, .. }) = message {
-                ground.state(Fact::Arrived { msg, channel, waited: 0, sending: 0, unread: 0 });
+                let (waited, sending, unread, is_part) = (0, 0, 0, false);
+                ground.state(Fact::Arrived { msg, channel, waited, sending, unread, is_part });
                 ground.state(Fact::Done { msg, at: me, answers: false });
             }
         }
