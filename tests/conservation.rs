@@ -7,10 +7,11 @@ use inflight::model::actor::{
 };
 use inflight::model::channel::{ChannelParams, IdealParams};
 use inflight::model::{ActorId, ChannelId, Command};
-use inflight::observe::Seen;
 use inflight::param::{Amount, Bytes, Lines, Ppm, Rate, Spans, Words};
 use inflight::world::{Plan, World};
 use proptest::prelude::*;
+
+use crate::books::{keep, same_twice, sinks_agree};
 
 use inflight::model::actor::broker::{QueueType, Routing, SyncPolicy, WhenFull};
 use inflight::model::actor::consumer::AckMode;
@@ -221,59 +222,22 @@ proptest! {
     #[test]
     fn the_ledger_balances_under_every_fault(plan in any_plan()) {
         let until = SimTime::ZERO + SimSpan::s(3);
-        let mut world = World::new(&plan, true);
-        let mut seen = Seen::new(until);
-        let mut last = SimTime::ZERO;
-        loop {
-            for (at, fact) in world.ground.facts.fresh.drain(..) {
-                prop_assert!(last <= at, "time went back");
-                last = at;
-                seen.take(at, fact);
-            }
-            if !world.step(until) {
-                break;
-            }
-        }
-        world.stand_at(until);
-        seen.pass(until);
-        let ledger = &seen.ledger;
-        prop_assert_eq!(world.stopped(), None);
+        let (_, seen) = keep(&plan, until, copies_in, |_| Ok(()))?;
         // Only senders that were stopped before they began send nothing.
         let stops = |(_, what): &(SimTime, Command)| {
             matches!(what, Command::Crash(_) | Command::Pause(_))
         };
-        prop_assert!(0 < ledger.sent || plan.faults.iter().any(stops));
-        // What is in flight is held by somebody, and what is held was sent.
-        let open = seen.accounts.iter().filter(|(_, a)| a.delivered.is_none()).count() as u64;
-        prop_assert_eq!(ledger.in_flight(), open);
-        // The parts of every latency sum to it, and the histogram has the same sum.
-        prop_assert_eq!(seen.budget.total(), seen.latency.sum());
-        prop_assert_eq!(seen.latency.count(), ledger.delivered);
-        // The light sink agrees with the heavy one, and its book balances.
-        let light = &seen.guarantees;
-        prop_assert_eq!((light.sent, light.done), (ledger.sent, ledger.delivered));
-        prop_assert_eq!((light.lost.count, light.twice.count), (ledger.lost, ledger.duplicated));
-        let book = light.book;
+        prop_assert!(0 < seen.ledger.sent || plan.faults.iter().any(stops));
+        sinks_agree(&seen)?;
+        // And its book balances.
+        let book = seen.guarantees.book;
         prop_assert_eq!(book.expected + book.twice, book.actual + book.lost + book.under_way());
-        // The holders of each message are where the world says they are.
-        let held: u64 = seen.accounts.iter().map(|(_, a)| u64::from(a.holders)).sum();
-        prop_assert_eq!(held, copies_in(&world), "holders");
     }
 
     #[test]
     fn a_world_gives_one_fingerprint_and_a_clone_goes_on_alike(plan in any_plan()) {
-        let until = SimTime::ZERO + SimSpan::s(3);
         let half = SimTime::ZERO + SimSpan::ms(1_234);
-        let mut first = World::new(&plan, false);
-        while first.step(half) {}
-        let mut clone = first.clone();
-        let mut other = World::new(&plan, false);
-        for world in [&mut first, &mut clone, &mut other] {
-            while world.step(until) {}
-        }
-        prop_assert_eq!(first.fingerprint(), clone.fingerprint());
-        prop_assert_eq!(first.fingerprint(), other.fingerprint());
-        prop_assert_eq!(first, clone);
+        same_twice(&plan, half, SimTime::ZERO + SimSpan::s(3))?;
     }
 }
 

@@ -1,7 +1,7 @@
 //! Worlds with a log broker: whatever happens, nothing is lost or doubled without a fact that says
 //! so, and a partition has one owner in a generation of its group.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use inflight::kernel::{SimSpan, SimTime};
 use inflight::model::actor::log::{AckWish, CommitMode, CommitWait, Division, Sees, Start};
@@ -17,6 +17,8 @@ use inflight::param::{Amount, Bytes, Params, Ppm, Rate, Value, Words, index_of};
 use inflight::world::scenario::Scenario;
 use inflight::world::{Plan, World};
 use proptest::prelude::*;
+
+use crate::books::{copies_in, keep, same_twice};
 
 prop_compose! {
     fn any_path()(
@@ -206,56 +208,22 @@ fn command(node: u16, what: usize) -> Command {
     }
 }
 
-/// Copies of messages in all memories, logs and channels.
-fn copies_in(world: &World) -> u64 {
-    let held: u64 = world.actors.iter().map(|node| node.machine.n_held()).sum();
-    held + world.ground.channels.iter().map(|c| c.machine.n_messages()).sum::<u64>()
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
     fn the_ledger_balances_under_every_fault(plan in any_plan()) {
         let until = SimTime::ZERO + SimSpan::s(3);
-        let mut world = World::new(&plan, true);
-        let mut seen = Seen::new(until);
-        let mut last = SimTime::ZERO;
-        let mut known = BTreeSet::new();
         // Partition, generation and consumer, by group.
         let mut owners: BTreeMap<(bool, u8, u32), ActorId> = BTreeMap::new();
-        loop {
-            for (at, fact) in world.ground.facts.fresh.drain(..) {
-                prop_assert!(last <= at, "time went back");
-                last = at;
-                match fact {
-                    Fact::Sent { msg, .. } | Fact::Copied { msg, .. } => drop(known.insert(msg)),
-                    Fact::Owned { by, partition, generation } if by.0 < 6 => {
-                        let before = owners.insert((true, partition, generation), by);
-                        // A crashed member may come back to its partition.
-                        prop_assert!(before.is_none_or(|before| before == by), "two owners");
-                    }
-                    _ => {}
-                }
-                if let Some(msg) = fact.msg() {
-                    prop_assert!(known.contains(&msg), "{fact:?} of nobody");
-                }
-                seen.take(at, fact);
+        let (world, _) = keep(&plan, until, copies_in, |fact| {
+            if let Fact::Owned { by, partition, generation } = *fact && by.0 < 6 {
+                let before = owners.insert((true, partition, generation), by);
+                // A crashed member may come back to its partition.
+                prop_assert!(before.is_none_or(|before| before == by), "two owners");
             }
-            if !world.step(until) {
-                break;
-            }
-        }
-        world.stand_at(until);
-        seen.pass(until);
-        prop_assert_eq!(world.stopped(), None);
-        let ledger = &seen.ledger;
-        let open = seen.accounts.iter().filter(|(_, a)| a.delivered.is_none()).count() as u64;
-        prop_assert_eq!(ledger.in_flight(), open);
-        prop_assert_eq!(seen.budget.total(), seen.latency.sum());
-        prop_assert_eq!(seen.latency.count(), ledger.delivered);
-        let held: u64 = seen.accounts.iter().map(|(_, a)| u64::from(a.holders)).sum();
-        prop_assert_eq!(held, copies_in(&world), "holders");
+            Ok(())
+        })?;
         // Whoever is up in a stable group owns what its coordinator says.
         for node in &world.actors {
             let Actor::LogBroker(broker) = &node.machine else { continue };
@@ -268,18 +236,8 @@ proptest! {
 
     #[test]
     fn a_world_gives_one_fingerprint_and_a_clone_goes_on_alike(plan in any_plan()) {
-        let until = SimTime::ZERO + SimSpan::s(3);
         let half = SimTime::ZERO + SimSpan::ms(1_234);
-        let mut first = World::new(&plan, false);
-        while first.step(half) {}
-        let mut clone = first.clone();
-        let mut other = World::new(&plan, false);
-        for world in [&mut first, &mut clone, &mut other] {
-            while world.step(until) {}
-        }
-        prop_assert_eq!(first.fingerprint(), clone.fingerprint());
-        prop_assert_eq!(first.fingerprint(), other.fingerprint());
-        prop_assert_eq!(first, clone);
+        same_twice(&plan, half, SimTime::ZERO + SimSpan::s(3))?;
     }
 }
 

@@ -1,8 +1,6 @@
 //! Worlds with an MQTT broker: whatever happens, nothing is lost or doubled without a fact that
 //! says so, and each quality of service keeps what it promises on a path that loses single packets.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use inflight::kernel::{SimSpan, SimTime};
 use inflight::model::actor::mqtt::subscriber::AckWhen;
 use inflight::model::actor::mqtt::{QosWish, SessionKind};
@@ -11,13 +9,14 @@ use inflight::model::actor::{
 };
 use inflight::model::channel::{ChannelParams, IdealParams};
 use inflight::model::command::Node;
-use inflight::model::fact::Fact;
-use inflight::model::{ActorId, ChannelId, Command, MsgId};
+use inflight::model::{ActorId, ChannelId, Command};
 use inflight::observe::Seen;
 use inflight::param::{Amount, Lines, Params, Ppm, Rate, Value, index_of};
 use inflight::world::scenario::Scenario;
 use inflight::world::{Plan, World};
 use proptest::prelude::*;
+
+use crate::books::{copies_in, keep, same_twice, sinks_agree};
 
 prop_compose! {
     fn any_path()(
@@ -166,55 +165,14 @@ fn command(node: u16, what: usize) -> Command {
     }
 }
 
-/// Copies of messages in all memories, sessions and channels.
-fn copies_in(world: &World) -> u64 {
-    let held: u64 = world.actors.iter().map(|node| node.machine.n_held()).sum();
-    held + world.ground.channels.iter().map(|c| c.machine.n_messages()).sum::<u64>()
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
     fn the_ledger_balances_under_every_fault(plan in any_plan()) {
         let until = SimTime::ZERO + SimSpan::s(3);
-        let mut world = World::new(&plan, true);
-        let mut seen = Seen::new(until);
-        let mut last = SimTime::ZERO;
-        let mut known = BTreeSet::new();
-        let mut holders: BTreeMap<MsgId, i64> = BTreeMap::new();
-        loop {
-            for (at, fact) in world.ground.facts.fresh.drain(..) {
-                prop_assert!(last <= at, "time went back");
-                last = at;
-                if let Fact::Sent { msg, .. } | Fact::Copied { msg, .. } = fact {
-                    known.insert(msg);
-                }
-                if let Some(msg) = fact.msg() {
-                    prop_assert!(known.contains(&msg), "{fact:?} of nobody");
-                    let n = holders.entry(msg).or_default();
-                    *n += i64::from(fact.holders());
-                    prop_assert!(0 <= *n, "{fact:?} takes a copy that nobody has");
-                }
-                seen.take(at, fact);
-            }
-            if !world.step(until) {
-                break;
-            }
-        }
-        world.stand_at(until);
-        seen.pass(until);
-        prop_assert_eq!(world.stopped(), None);
-        let ledger = &seen.ledger;
-        let open = seen.accounts.iter().filter(|(_, a)| a.delivered.is_none()).count() as u64;
-        prop_assert_eq!(ledger.in_flight(), open);
-        prop_assert_eq!(seen.budget.total(), seen.latency.sum());
-        prop_assert_eq!(seen.latency.count(), ledger.delivered);
-        let light = &seen.guarantees;
-        prop_assert_eq!((light.sent, light.done), (ledger.sent, ledger.delivered));
-        prop_assert_eq!((light.lost.count, light.twice.count), (ledger.lost, ledger.duplicated));
-        let held: u64 = seen.accounts.iter().map(|(_, a)| u64::from(a.holders)).sum();
-        prop_assert_eq!(held, copies_in(&world), "holders");
+        let (world, seen) = keep(&plan, until, copies_in, |_| Ok(()))?;
+        sinks_agree(&seen)?;
         // Nobody waits for ever: a broker that resends has nothing due in the past.
         for node in &world.actors {
             let next = node.machine.next_wake();
@@ -225,18 +183,8 @@ proptest! {
 
     #[test]
     fn a_world_gives_one_fingerprint_and_a_clone_goes_on_alike(plan in any_plan()) {
-        let until = SimTime::ZERO + SimSpan::s(3);
         let half = SimTime::ZERO + SimSpan::ms(1_234);
-        let mut first = World::new(&plan, false);
-        while first.step(half) {}
-        let mut clone = first.clone();
-        let mut other = World::new(&plan, false);
-        for world in [&mut first, &mut clone, &mut other] {
-            while world.step(until) {}
-        }
-        prop_assert_eq!(first.fingerprint(), clone.fingerprint());
-        prop_assert_eq!(first.fingerprint(), other.fingerprint());
-        prop_assert_eq!(first, clone);
+        same_twice(&plan, half, SimTime::ZERO + SimSpan::s(3))?;
     }
 
     /// Single packets are lost and late but keep their order, nobody dies: QoS 2 comes exactly

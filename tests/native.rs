@@ -3,6 +3,7 @@
 //! `cargo test --test native golden` runs those of `golden.rs`. Not here: `alloc.rs`, whose
 //! allocator counts for its whole process. `wasm.rs` is here, and in the browser by itself.
 
+mod books;
 mod broker_properties;
 mod cli;
 mod conservation;

@@ -1,7 +1,7 @@
 //! Worlds with a work queue: whatever happens, nothing is lost or doubled without a fact that says
 //! so, and the queue and its actor agree on which jobs there are.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use inflight::kernel::{SimSpan, SimTime};
 use inflight::model::actor::consumer::AckMode;
@@ -16,6 +16,8 @@ use inflight::world::preset;
 use inflight::world::scenario::Scenario;
 use inflight::world::{Plan, World};
 use proptest::prelude::*;
+
+use crate::books::{keep, same_twice};
 
 prop_compose! {
     fn any_path()(
@@ -129,36 +131,7 @@ proptest! {
     #[test]
     fn the_ledger_balances_under_every_fault(plan in any_plan()) {
         let until = SimTime::ZERO + SimSpan::s(5);
-        let mut world = World::new(&plan, true);
-        let mut seen = Seen::new(until);
-        let mut known = BTreeSet::new();
-        let mut holders: BTreeMap<MsgId, i64> = BTreeMap::new();
-        loop {
-            for (at, fact) in world.ground.facts.fresh.drain(..) {
-                if let Fact::Sent { msg, .. } = fact {
-                    known.insert(msg);
-                }
-                if let Some(msg) = fact.msg() {
-                    prop_assert!(known.contains(&msg), "{fact:?} of nobody");
-                    let n = holders.entry(msg).or_default();
-                    *n += i64::from(fact.holders());
-                    prop_assert!(0 <= *n, "{fact:?} takes a copy that nobody has");
-                }
-                seen.take(at, fact);
-            }
-            if !world.step(until) {
-                break;
-            }
-        }
-        world.stand_at(until);
-        seen.pass(until);
-        prop_assert_eq!(world.stopped(), None);
-        let ledger = &seen.ledger;
-        let open = seen.accounts.iter().filter(|(_, a)| a.delivered.is_none()).count() as u64;
-        prop_assert_eq!(ledger.in_flight(), open);
-        prop_assert_eq!(seen.budget.total(), seen.latency.sum());
-        let held: u64 = seen.accounts.iter().map(|(_, a)| u64::from(a.holders)).sum();
-        prop_assert_eq!(held, copies_in(&world), "holders");
+        let (world, _) = keep(&plan, until, copies_in, |_| Ok(()))?;
         for node in &world.actors {
             let Actor::WorkQueue(actor) = &node.machine else { continue };
             let gauges = actor.queue.gauges();
@@ -169,15 +142,8 @@ proptest! {
 
     #[test]
     fn a_clone_goes_on_alike(plan in any_plan()) {
-        let until = SimTime::ZERO + SimSpan::s(5);
-        let mut first = World::new(&plan, false);
-        while first.step(SimTime::ZERO + SimSpan::ms(1_834)) {}
-        let mut clone = first.clone();
-        for world in [&mut first, &mut clone] {
-            while world.step(until) {}
-        }
-        prop_assert_eq!(first.fingerprint(), clone.fingerprint());
-        prop_assert_eq!(first, clone);
+        let half = SimTime::ZERO + SimSpan::ms(1_834);
+        same_twice(&plan, half, SimTime::ZERO + SimSpan::s(5))?;
     }
 }
 
